@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.c)
+if(cli_sources)
+  add_executable(physioclr ${cli_sources})
+  target_compile_definitions(physioclr PRIVATE _GNU_SOURCE)
+  target_compile_options(physioclr PRIVATE ${PCLR_C_FLAGS})
+  set(all_folders ${PCLR_OBJECTS})
+  list(TRANSFORM all_folders PREPEND pclr_)
+  target_link_libraries(physioclr PRIVATE ${all_folders})
+endif()

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# tests/<folder>/test_*.c: one program each, linked to its folder (and what that folder sees) and cmocka.
+enable_testing()
+foreach(folder IN LISTS PCLR_OBJECTS)
+  file(GLOB test_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/test_*.c)
+  foreach(source IN LISTS test_sources)
+    get_filename_component(name ${source} NAME_WE)
+    set(target ${folder}_${name})
+    add_executable(${target} ${source})
+    target_include_directories(${target} PRIVATE src tests)
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE PCLR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" PCLR_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    target_compile_options(${target} PRIVATE ${PCLR_C_FLAGS})
+    target_link_libraries(${target} PRIVATE pclr_${folder} PkgConfig::CMOCKA)
+    add_test(NAME ${folder}/${name} COMMAND ${target})
+    set_tests_properties(${folder}/${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+  endforeach()
+endforeach()
