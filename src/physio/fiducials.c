@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a record to its beats and waves: working signals, R peaks, every lead on its own, all leads together. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "physio/delineate.h"
+#include "physio/fuse.h"
+#include "physio/rpeaks.h"
+#include "physio/working.h"
+
+static const double MIN_RATE = 50.0, MAX_RATE = 20000.0; /* Hz: below, a QRS complex is two samples */
+
+static pclr_status check_record(const pclr_record *record, pclr_error *error)
+{
+    const char *id = record->id ? record->id : "record";
+    if (!isfinite(record->rate) || record->rate < MIN_RATE || record->rate > MAX_RATE)
+        return error_set(error, PCLR_E_DATA, "%s: sampling rate %g Hz; expected %g to %g Hz; resample the recording or correct its header", id,
+                         record->rate, MIN_RATE, MAX_RATE);
+    if (record->leads == 0) return error_set(error, PCLR_E_DATA, "%s: no leads; expected at least one; choose another recording", id);
+    if (record->samples > 0 && !record->signal)
+        return error_set(error, PCLR_E_ARGUMENT, "%s: signal is NULL; expected [%zu][%zu] values; fill the record first", id, record->leads, record->samples);
+    return PCLR_OK;
+}
+
+/* The lead whose R waves stand out most, lead II before equals: the one that R positions are read from. */
+static size_t choose_r_lead(const pclr_record *record, const working *w, const beat_list *beats)
+{
+    const double PREFER_II = 1.5;
+    size_t best = 0;
+    double best_height = -1.0;
+    for (size_t l = 0; l < w->leads; l++) {
+        const float *x = working_lead(w, l);
+        double height = 0.0;
+        for (size_t k = 0; k < beats->count; k++) {
+            size_t before = beats->centre[k] > 30 ? beats->centre[k] - 30 : 0;
+            size_t r = (size_t)rpeaks_position(x, w->samples, beats->centre[k]);
+            height += fmin(fabs((double)x[r] - (double)x[before]), 5.0);
+        }
+        height *= (double)w->quality[l] * (record->channel && record->channel[l].lead == PCLR_LEAD_II ? PREFER_II : 1.0);
+        if (height > best_height) {
+            best_height = height;
+            best = l;
+        }
+    }
+    return best;
+}
+
+/* Working samples to samples of the record. */
+static void scale_wave(pclr_wave *wave, double step)
+{
+    wave->onset *= step;
+    wave->peak *= step;
+    wave->offset *= step;
+}
+
+static void scale_beats(pclr_beat *beat, size_t count, double step)
+{
+    for (size_t k = 0; k < count; k++) {
+        scale_wave(&beat[k].p, step);
+        scale_wave(&beat[k].qrs, step);
+        scale_wave(&beat[k].t, step);
+    }
+}
+
+static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, const working *w, const beat_list *beats, bool r_only, pclr_error *error)
+{
+    size_t r_lead = choose_r_lead(record, w, beats);
+    f->beats = beats->count;
+    TRY(mem_alloc(&f->beat, (f->leads + 1) * f->beats, sizeof *f->beat, error));
+    if (r_only) {
+        for (size_t k = 0; k < f->beats; k++) {
+            pclr_wave *qrs = &f->beat[f->leads * f->beats + k].qrs;
+            qrs->peak = rpeaks_position(working_lead(w, r_lead), w->samples, beats->centre[k]);
+            qrs->has = PCLR_HAS_PEAK;
+        }
+    } else {
+        for (size_t l = 0; l < f->leads; l++) TRY(delineate_lead(w, l, beats, f->beat + l * f->beats, error));
+        TRY(fuse_beats(f->beat, f->leads, f->beats, f->lead_quality, r_lead, error));
+    }
+    scale_beats(f->beat, (f->leads + 1) * f->beats, w->step);
+    return PCLR_OK;
+}
+
+pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record *record, const pclr_fiducial_options *options, pclr_error *error)
+{
+    working w = {0};
+    beat_list beats = {0};
+    pclr_fiducials *f = NULL;
+    pclr_status status = PCLR_OK;
+    *fiducials = NULL;
+    TRY(check_record(record, error));
+    TRY_GOTO(mem_alloc(&f, 1, sizeof *f, error));
+    f->rate = record->rate;
+    f->leads = record->leads;
+    TRY_GOTO(mem_alloc(&f->lead_quality, f->leads, sizeof *f->lead_quality, error));
+    TRY_GOTO(working_create(&w, record, error));
+    memcpy(f->lead_quality, w.quality, f->leads * sizeof *f->lead_quality);
+    TRY_GOTO(rpeaks_detect(&w, &beats, error));
+    TRY_GOTO(fill_beats(f, record, &w, &beats, options && options->r_only, error));
+    for (size_t l = 0; l < f->leads; l++) f->quality += f->lead_quality[l] / (float)f->leads;
+    *fiducials = f;
+    f = NULL;
+done:
+    pclr_fiducials_destroy(&f);
+    beat_list_free(&beats);
+    working_free(&w);
+    return status;
+}
+
+void pclr_fiducials_destroy(pclr_fiducials **fiducials)
+{
+    if (!fiducials || !*fiducials) return;
+    mem_free((*fiducials)->beat);
+    mem_free((*fiducials)->lead_quality);
+    mem_free(*fiducials);
+    *fiducials = NULL;
+}
+
+const pclr_beat *pclr_fiducials_beat(const pclr_fiducials *fiducials, size_t lead, size_t beat)
+{
+    size_t row = lead == PCLR_FUSED ? fiducials->leads : lead;
+    return row <= fiducials->leads && beat < fiducials->beats ? &fiducials->beat[row * fiducials->beats + beat] : NULL;
+}
