@@ -120,6 +120,12 @@ typedef struct pclr_callbacks {
     bool (*stop)(void *user); /* true: finish cleanly, save, return PCLR_E_INTERRUPTED */
 } pclr_callbacks;
 
+/* What became of many recordings. */
+typedef struct pclr_batch_summary {
+    size_t found, done, refused;
+    double seconds;
+} pclr_batch_summary;
+
 /* ---- record: one recording in memory ---------------------------------------------------------------- */
 
 /* The standard leads, in the order used everywhere. Other leads keep their name and PCLR_LEAD_OTHER. */
@@ -309,6 +315,20 @@ PCLR_API void pclr_fiducials_destroy(pclr_fiducials **fiducials);
 /* lead: index in the record, or PCLR_FUSED. */
 PCLR_API const pclr_beat *pclr_fiducials_beat(const pclr_fiducials *fiducials, size_t lead, size_t beat);
 
+typedef struct pclr_marks_options {
+    const char *leads;       /* "all": every lead of the file, "global": the fused marks, or a lead's name; NULL: all */
+    const char *annotator;   /* also writes <record>.<annotator> WFDB annotation files; NULL: none */
+    const char *folder;      /* where those go; NULL: beside the recording */
+    pclr_read_options read;
+    pclr_fiducial_options fiducials;
+    int threads;             /* 0: all processors */
+} pclr_marks_options;
+
+/* Marks of many recordings (files or folders) as CSV `record,lead,wave,onset,peak,offset`, one row a wave that is there, positions
+ * in samples from 0; csv_path "-" is standard output. A recording that cannot be read is told as a warning and counted in
+ * `summary` (may be NULL); the others are not affected. The same bytes whatever the number of threads. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_fiducials_export(const char *const *inputs, size_t input_count, const char *csv_path, const pclr_marks_options *options, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error);
+
 /* A feature layout: names, units and plain definitions of its values. */
 typedef struct pclr_feature_layout {
     const char *name; /* "paper150", "rich" */
@@ -419,10 +439,6 @@ PCLR_API const char *pclr_model_metadata(const pclr_model *model, const char *ke
 PCLR_MUST_USE PCLR_API pclr_status pclr_model_predict(pclr_model *model, const pclr_record *record, float *probability, pclr_error *error);
 PCLR_MUST_USE PCLR_API pclr_status pclr_model_embed(pclr_model *model, const pclr_record *record, float *embedding, pclr_error *error);
 
-typedef struct pclr_batch_summary {
-    size_t found, done, refused;
-    double seconds;
-} pclr_batch_summary;
 /* Many recordings (files, folders or one dataset.h5) -> predictions.csv; refused records go to `refused_path` (may be NULL). */
 PCLR_MUST_USE PCLR_API pclr_status pclr_predict(const char *model_path, const char *const *inputs, size_t input_count, const char *csv_path, const char *split, int threads, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error);
 /* The same -> NPY float32 [records][dimensions] and a text file of ids beside it (<file>.ids.txt). */
