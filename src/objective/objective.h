@@ -23,6 +23,8 @@ typedef struct objective_batch {
     const int64_t *patient;      /* [B] */
     const int64_t *record;       /* [B] */
     const float *wave_weight;    /* [B][T] 1 within the window around R (and P, T by option) of view 0, else 0 */
+    const uint8_t *label;        /* [B][K] 0, 1, 255 unknown, only for diagnostics (share of positive pairs that share a label); NULL: none */
+    int64_t classes;             /* K */
     uint64_t seed, step;         /* for draws made by the objective (masks, negatives) */
 } objective_batch;
 
