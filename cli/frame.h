@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frame's own side of cli.h: what options.c, help.c, context.c and main.c share. Commands do not include it. */
+#ifndef PCLR_CLI_FRAME_H
+#define PCLR_CLI_FRAME_H
+
+#include "cli.h"
+
+typedef struct cli_value {
+    const cli_option *option;
+    bool given;
+    const char *text;     /* last value, or the default */
+    const char **list;    /* CLI_LIST: all values */
+    size_t count;
+} cli_value;
+
+typedef struct cli_bar {
+    bool terminal;        /* stderr is one, and colours and bars are wanted */
+    bool open;            /* a bar is on the current line */
+    char stage[64];
+} cli_bar;
+
+struct cli_context {
+    const cli_command *command;
+    cli_value *value;
+    size_t values;
+    const char **argument;
+    size_t arguments;
+    bool help;
+    cli_bar bar;
+};
+
+/* Options every command has, ended by a NULL name. */
+extern const cli_option cli_common_options[];
+extern const cli_command *const cli_commands[];
+extern const size_t cli_command_count;
+
+/* Parses argv[0..argc) (behind the command's name). CLI_DONE, or CLI_USAGE after a message. */
+int cli_parse(cli_context *c, const cli_command *command, int argc, char **argv);
+void cli_free(cli_context *c);
+const cli_command *cli_find(const char *name);
+const char *cli_nearest(const char *word); /* command closest to a misspelt one, or NULL */
+
+void cli_print_help(FILE *out, const cli_command *command);
+void cli_print_overview(FILE *out);
+void cli_print_man(FILE *out, const cli_command *command);       /* roff; NULL: the overview page */
+void cli_print_completion(FILE *out, const char *shell);          /* bash, zsh or fish */
+int cli_run_help(int argc, char **argv);                          /* physioclr help [COMMAND] [--man] [--completion SHELL] */
+
+/* Installs SIGINT and SIGTERM handlers that ask the running command to stop; a second signal ends at once. */
+void cli_catch_signals(void);
+bool cli_interrupted(void);
+void cli_bar_clear(cli_bar *bar);
+
+#endif

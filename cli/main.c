@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program: one table of commands, in the order of a user's way through them. */
+#include <errno.h>
+#include <string.h>
+
+#include "frame.h"
+
+extern const cli_command cli_fiducials_command, cli_version_command;
+
+const cli_command *const cli_commands[] = {
+    &cli_fiducials_command,
+    &cli_version_command,
+};
+const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
+
+const cli_command *cli_find(const char *name)
+{
+    for (size_t k = 0; k < cli_command_count; k++)
+        if (strcmp(cli_commands[k]->name, name) == 0) return cli_commands[k];
+    return NULL;
+}
+
+/* A command shares a misspelt word's beginning, or differs from it in few places; good enough for a hint. */
+const char *cli_nearest(const char *word)
+{
+    const char *best = NULL;
+    size_t best_score = 1;
+    for (size_t k = 0; k < cli_command_count; k++) {
+        const char *name = cli_commands[k]->name;
+        size_t score = 0;
+        for (size_t j = 0; name[j] && word[j]; j++) score += name[j] == word[j];
+        if (score > best_score && score * 2 >= strlen(name)) {
+            best = name;
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+static int run(const cli_command *command, int argc, char **argv)
+{
+    cli_context context;
+    int status = cli_parse(&context, command, argc, argv);
+    if (status == CLI_DONE && context.help)
+        cli_print_help(stdout, command);
+    else if (status == CLI_DONE)
+        status = command->run(&context);
+    cli_free(&context);
+    return status;
+}
+
+/* What was printed must have arrived: a full disk or a closed pipe is a failure. */
+static int close_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    fprintf(stderr, "physioclr: cannot write to standard output: %s\n", strerror(errno));
+    return status == CLI_DONE ? CLI_FAILED : status;
+}
+
+int main(int argc, char **argv)
+{
+    cli_catch_signals();
+    if (argc < 2) {
+        cli_print_overview(stderr);
+        return CLI_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) return close_output(cli_run_help(argc - 2, argv + 2));
+    if (strcmp(name, "--version") == 0) name = "version";
+    const cli_command *command = cli_find(name);
+    if (!command) {
+        const char *near = cli_nearest(name);
+        fprintf(stderr, "physioclr: no command '%s'%s%s%s\n'physioclr --help' lists the commands\n", name, near ? "; did you mean '" : "", near ? near : "",
+                near ? "'?" : "");
+        return CLI_USAGE;
+    }
+    return close_output(run(command, argc - 2, argv + 2));
+}
