@@ -15,21 +15,22 @@
 /* What the loader gives for one step. B items, T samples, C leads, F standardised features, Z principal components. */
 typedef struct objective_batch {
     int64_t items, samples, leads, features, components;
-    const float *view[OBJECTIVE_MAX_VIEWS]; /* [B][T][C] network input; view 0 is the original crop unless the objective asks for an augmented one */
-    const float *feature;        /* [B][F] standardised by the training split; 0 where invalid */
-    const uint8_t *feature_valid;/* [B][F] */
-    const float *component;      /* [B][Z] PCA of the standardised features (not normalised) */
-    const int32_t *pair;         /* [B] index of the item's partner (other segment of the same recording or patient); -1 none */
-    const int64_t *patient;      /* [B] */
-    const int64_t *record;       /* [B] */
-    const float *wave_weight;    /* [B][T] 1 within the window around R (and P, T by option) of view 0, else 0 */
-    const uint8_t *label;        /* [B][K] 0, 1, 255 unknown, only for diagnostics (share of positive pairs that share a label); NULL: none */
-    int64_t classes;             /* K */
-    uint64_t seed, step;         /* for draws made by the objective (masks, negatives) */
+    const float *
+        view[OBJECTIVE_MAX_VIEWS]; /* [B][T][C] network input; view 0 is the original crop unless the objective asks for an augmented one */
+    const float *feature;          /* [B][F] standardised by the training split; 0 where invalid */
+    const uint8_t *feature_valid;  /* [B][F] */
+    const float *component;        /* [B][Z] PCA of the standardised features (not normalised) */
+    const int32_t *pair;           /* [B] index of the item's partner (other segment of the same recording or patient); -1 none */
+    const int64_t *patient;        /* [B] */
+    const int64_t *record;         /* [B] */
+    const float *wave_weight;      /* [B][T] 1 within the window around R (and P, T by option) of view 0, else 0 */
+    const uint8_t *label; /* [B][K] 0, 1, 255 unknown, only for diagnostics (share of positive pairs that share a label); NULL: none */
+    int64_t classes;      /* K */
+    uint64_t seed, step;  /* for draws made by the objective (masks, negatives) */
 } objective_batch;
 
 typedef struct objective_setup {
-    nn_graph *graph;             /* to build on */
+    nn_graph *graph; /* to build on */
     const model_encoder_spec *encoder;
     const pclr_config *config;
     int64_t items, samples, leads, features, components;
@@ -38,13 +39,13 @@ typedef struct objective_setup {
 typedef struct objective objective;
 
 typedef struct objective_type {
-    const char *name;            /* "physioclr" */
-    const char *title, *paper;   /* for reports */
-    int views;                   /* network inputs it needs, 1..OBJECTIVE_MAX_VIEWS */
-    bool needs_pairs;            /* batch drawn as pairs of segments */
+    const char *name;          /* "physioclr" */
+    const char *title, *paper; /* for reports */
+    int views;                 /* network inputs it needs, 1..OBJECTIVE_MAX_VIEWS */
+    bool needs_pairs;          /* batch drawn as pairs of segments */
     bool needs_features;
     const char *augment[OBJECTIVE_MAX_VIEWS]; /* default augmentation chain per view, names of augment/ separated by ','; "" none */
-    const config_key *keys;      /* its own "objective.*" keys */
+    const config_key *keys;                   /* its own "objective.*" keys */
     size_t keys_count;
     /* Builds inputs, encoder(s), heads and the loss; returns the loss in *loss. */
     pclr_status (*create)(objective **o, const objective_setup *setup, nn_id *loss, pclr_error *error);
@@ -53,6 +54,10 @@ typedef struct objective_type {
     /* After an optimiser step (momentum encoders, queues); may be NULL. */
     pclr_status (*after_step)(objective *o, const objective_batch *batch, pclr_error *error);
     void (*destroy)(objective **o);
+    /* State beyond the parameters that a resumed run needs (queues), as tensors "objective.*"; NULL: there is none. What is given
+     * to the writer stays until destroy. */
+    pclr_status (*save)(const objective *o, st_writer *w, pclr_error *error);
+    pclr_status (*load)(objective *o, const st_file *f, pclr_error *error);
 } objective_type;
 
 /* The first member of every objective's struct. */
@@ -61,13 +66,18 @@ typedef struct objective_base {
     nn_graph *graph;
     /* Scalars for log and metrics.jsonl, refreshed by feed (host side) and forward (graph side). */
     struct objective_term {
-        const char *name;        /* "contrastive", "global", "peak", "positives", "left_out", ... */
-        nn_id id;                /* graph scalar, or NN_NONE: use `value` */
+        const char *name; /* "contrastive", "global", "peak", "positives", "left_out", ... */
+        nn_id id;         /* graph scalar, or NN_NONE: use `value` */
         double value;
     } term[24];
     size_t terms;
-    nn_id embedding;             /* kept [B][D] pooled encoder output of view 0 (for diagnostics), or NN_NONE */
+    nn_id embedding; /* kept [B][D] pooled encoder output of view 0 (for diagnostics), or NN_NONE */
 } objective_base;
+
+static inline objective_base *objective_base_of(objective *o)
+{
+    return (objective_base *)o;
+}
 
 size_t objective_count(void);
 const objective_type *objective_at(size_t k);
