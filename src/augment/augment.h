@@ -7,15 +7,15 @@
 #include "base/rng.h"
 
 typedef struct augment_segment {
-    float *signal;         /* [T][C] changed in place; unit: the network input's (mV by default) */
+    float *signal; /* [T][C] changed in place; unit: the network input's (mV by default) */
     int64_t samples, leads;
-    double rate;           /* Hz */
+    double rate;                  /* Hz */
     const char *const *lead_name; /* [C] "I".."V6"; for augmentations that know the projection */
-    double *peak;          /* [peaks] R positions in samples, moved along */
+    double *peak;                 /* [peaks] R positions in samples, moved along */
     int64_t peaks;
-    double *cut;           /* [cuts] beat boundaries (middle between T end and next P onset, else of R-R), ascending */
+    double *cut; /* [cuts] beat boundaries (middle between T end and next P onset, else of R-R), ascending */
     int64_t cuts;
-    float *scratch;        /* [T * C] for the augmentation's use */
+    float *scratch; /* [T * C] for the augmentation's use */
 } augment_segment;
 
 typedef struct augment_type {
