@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pretraining: dataset and configuration in, run folder out. The order of a run is pclr_pretrain at the bottom. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "train/checkpoint.h"
+#include "train/guard.h"
+#include "train/loader.h"
+#include "train/metrics.h"
+#include "train/modelfile.h"
+#include "train/schedule.h"
+#include "train/space.h"
+
+/* One graph with its objective and the batches it is fed. */
+typedef struct side {
+    nn_graph *graph;
+    objective *objective;
+    loader *loader;
+    size_t *record;
+    size_t records;
+    nn_id loss;
+} side;
+
+typedef struct run {
+    const pclr_config *config;
+    const char *folder;
+    const pclr_callbacks *callbacks;
+    const objective_type *type;
+    pool pool;
+    feature_space space;
+    model_encoder_spec encoder;
+    nn_backend *backend;
+    nn_params *params;
+    nn_adamw *optimiser;
+    side train, validation;
+    metrics log;
+    guard guard;
+    checkpoint_counters at;
+    int64_t total, epoch_steps;
+    double begin; /* clock when this part of the run began */
+    double last_loss;
+} run;
+
+/* ---- setting up ---- */
+
+static const char *view_key(int v)
+{
+    static const char *const key[OBJECTIVE_MAX_VIEWS] = {"views.first", "views.second", "views.third", "views.fourth"};
+    return key[v];
+}
+
+static pclr_status parse_views(const run *r, loader_spec *spec, pclr_error *error)
+{
+    for (int v = 0; v < spec->views; v++) {
+        const char *names = config_text(r->config, view_key(v));
+        if (strcmp(names, "auto") == 0) names = r->type->augment[v];
+        if (!names || strcmp(names, "none") == 0) names = "";
+        pclr_status status = augment_chain_parse(&spec->chain[v], names, error);
+        if (status != PCLR_OK) return error_prefix(error, "%s", view_key(v));
+    }
+    return PCLR_OK;
+}
+
+static pclr_status make_loader_spec(const run *r, const side *s, loader_spec *spec, pclr_error *error)
+{
+    const pclr_config *c = r->config;
+    *spec = (loader_spec){.source = &r->pool,
+                          .record = s->record,
+                          .records = s->records,
+                          .space = r->pool.has_physiology && r->space.features ? &r->space : NULL,
+                          .config = c,
+                          .items = config_int(c, "train.batch"),
+                          .pairs = r->type->needs_pairs,
+                          .pair_patient = config_is(c, "data.pairs", "patient"),
+                          .scope_record = config_is(c, "features.scope", "record"),
+                          .views = r->type->views,
+                          .window_ms = config_real(c, "objective.peak_window"),
+                          .window_p = config_is(c, "objective.peak_waves", "PRT"),
+                          .window_t = config_is(c, "objective.peak_waves", "PRT"),
+                          .seed = (uint64_t)config_int(c, "seed"),
+                          .prefetch = (int)config_int(c, "train.prefetch")};
+    if (spec->pairs && spec->items % 2)
+        return error_set(error, PCLR_E_ARGUMENT, "train.batch: found %lld, expected an even number (pairs of segments)",
+                         (long long)spec->items);
+    return parse_views(r, spec, error);
+}
+
+static pclr_status build_graph(run *r, side *s, nn_mode mode, pclr_error *error)
+{
+    TRY(nn_graph_create(&s->graph, r->backend, r->params, mode, error));
+    objective_setup setup = {.graph = s->graph,
+                             .encoder = &r->encoder,
+                             .config = r->config,
+                             .items = config_int(r->config, "train.batch"),
+                             .samples = preprocess_window_samples(&r->pool.preprocess),
+                             .leads = r->pool.preprocess.leads,
+                             .features = (int64_t)r->space.features,
+                             .components = (int64_t)r->space.components};
+    TRY(r->type->create(&s->objective, &setup, &s->loss, error));
+    return nn_graph_compile(s->graph, s->loss, error);
+}
+
+static pclr_status open_data(run *r, const char *dataset_path, pclr_error *error)
+{
+    int threads = (int)config_int(r->config, "train.threads");
+    TRY(pool_open(&r->pool, dataset_path, NULL, r->config, r->type->needs_features, error));
+    TRY(pool_split_pretraining(&r->pool, r->config, error));
+    TRY(pool_load(&r->pool, r->config, parallel_threads(threads), r->callbacks, error));
+    TRY(pool_part(&r->pool, PCLR_SPLIT_TRAIN, &r->train.record, &r->train.records, error));
+    TRY(pool_part(&r->pool, PCLR_SPLIT_VALIDATION, &r->validation.record, &r->validation.records, error));
+    if (r->train.records == 0)
+        return error_set(error, PCLR_E_DATA, "dataset: no usable record in the training part; check data.split and `physioclr check`");
+    if (r->pool.has_physiology && r->type->needs_features)
+        TRY(space_fit(&r->space, &r->pool, r->train.record, r->train.records, false, r->config, error));
+    return PCLR_OK;
+}
+
+static pclr_status open_network(run *r, pclr_error *error)
+{
+    const pclr_config *c = r->config;
+    nn_adamw_args adam = {config_real(c, "train.beta1"), config_real(c, "train.beta2"), config_real(c, "train.epsilon"),
+                          config_real(c, "train.weight_decay"), config_real(c, "train.clip_norm")};
+    TRY(model_spec_from_config(&r->encoder, c, r->pool.preprocess.leads, error));
+    TRY(nn_backend_create(&r->backend, config_text(c, "train.backend"), (int)config_int(c, "train.threads"), error));
+    TRY(nn_params_create(&r->params, (uint64_t)config_int(c, "seed"), error));
+    TRY(build_graph(r, &r->train, NN_TRAIN, error));
+    if (r->validation.records > 0 && config_int(c, "train.validation_batches") > 0) TRY(build_graph(r, &r->validation, NN_INFER, error));
+    TRY(guard_create(&r->guard, r->params, config_int(c, "train.bad_steps"), error));
+    return nn_adamw_create(&r->optimiser, r->params, adam, error);
+}
+
+static pclr_status open_loaders(run *r, pclr_error *error)
+{
+    loader_spec spec;
+    TRY(make_loader_spec(r, &r->train, &spec, error));
+    spec.threads = (int)config_int(r->config, "train.loader_threads");
+    spec.first_step = r->at.step;
+    TRY(loader_create(&r->train.loader, &spec, error));
+    if (!r->validation.graph) return PCLR_OK;
+    TRY(make_loader_spec(r, &r->validation, &spec, error));
+    return loader_create(&r->validation.loader, &spec, error);
+}
+
+/* Number of steps: asked for, or passes over the training records. */
+static pclr_status count_steps(run *r, pclr_error *error)
+{
+    loader_spec spec;
+    TRY(make_loader_spec(r, &r->train, &spec, error));
+    r->epoch_steps = loader_epoch_steps(&spec);
+    r->total = config_int(r->config, "train.steps");
+    if (r->total == 0) r->total = (int64_t)ceil(config_real(r->config, "train.epochs") * (double)r->epoch_steps);
+    return PCLR_OK;
+}
+
+static pclr_status begin_or_resume(run *r, bool resume, pclr_error *error)
+{
+    char *path = NULL;
+    r->at = (checkpoint_counters){.best = NAN};
+    TRY(file_make_folder(r->folder, error));
+    if (resume) {
+        if (!checkpoint_exists(r->folder))
+            return error_set(error, PCLR_E_DATA, "%s: no checkpoint to resume from; start the run without --resume", r->folder);
+        TRY(checkpoint_load(r->folder, r->params, r->optimiser, r->train.objective, &r->at, r->config, r->pool.fingerprint, error));
+        r->guard.bad_total = r->at.bad_steps;
+    }
+    TRY(path_join(&path, r->folder, "config.yaml", error));
+    pclr_status status = pclr_config_save(r->config, path, error);
+    mem_free(path);
+    if (status != PCLR_OK) return status;
+    return metrics_open(&r->log, r->folder, r->at.metrics_offset, error);
+}
+
+/* ---- steps ---- */
+
+static pclr_status save_checkpoint(run *r, pclr_error *error)
+{
+    checkpoint_counters now = r->at;
+    now.bad_steps = r->guard.bad_total;
+    now.metrics_offset = metrics_offset(&r->log);
+    now.seconds += clock_seconds() - r->begin;
+    return checkpoint_save(r->folder, r->params, r->optimiser, r->train.objective, &now, r->config, r->pool.fingerprint, error);
+}
+
+static double term_value(side *s, size_t k)
+{
+    const struct objective_term *term = &objective_base_of(s->objective)->term[k];
+    return term->id == NN_NONE ? term->value : (double)*(const float *)nn_data(s->graph, term->id);
+}
+
+static pclr_status log_step(run *r, double loss, double rate, double norm, pclr_error *error)
+{
+    text line;
+    metrics_begin(&line, "train", r->at.step);
+    metrics_number(&line, "epoch", (double)r->at.step / (double)r->epoch_steps);
+    metrics_number(&line, "loss", loss);
+    metrics_number(&line, "learning_rate", rate);
+    metrics_number(&line, "gradient_norm", norm);
+    for (size_t k = 0; k < objective_base_of(r->train.objective)->terms; k++)
+        metrics_number(&line, objective_base_of(r->train.objective)->term[k].name, term_value(&r->train, k));
+    metrics_number(&line, "bad_steps", (double)r->guard.bad_total);
+    return metrics_write(&r->log, &line, error);
+}
+
+/* One step. A loss or gradient that is not finite changes nothing but the count of bad steps. */
+static pclr_status train_step(run *r, pclr_error *error)
+{
+    side *s = &r->train;
+    const objective_batch *batch = NULL;
+    double norm = NAN, rate = schedule_rate(config_text(r->config, "train.schedule"), config_real(r->config, "train.learning_rate"),
+                                            config_real(r->config, "train.warmup"), r->at.step, r->total);
+    TRY(loader_get(s->loader, r->at.step, &batch, error));
+    TRY(s->objective ? r->type->feed(s->objective, batch, error) : PCLR_OK);
+    guard_keep(&r->guard);
+    TRY(nn_graph_forward(s->graph, (uint64_t)r->at.step, error));
+    double loss = *(const float *)nn_data(s->graph, s->loss);
+    pclr_status status = isfinite(loss) ? PCLR_OK : PCLR_E_NUMERIC;
+    if (status == PCLR_OK) TRY(nn_graph_backward(s->graph, 1.0, error));
+    if (status == PCLR_OK) status = nn_adamw_step(r->optimiser, r->backend, rate, &norm, error);
+    if (status != PCLR_OK && status != PCLR_E_NUMERIC) return status;
+    if (status == PCLR_OK && r->type->after_step) TRY(r->type->after_step(s->objective, batch, error));
+    r->at.step++;
+    r->last_loss = loss;
+    if (r->at.step % config_int(r->config, "train.log_every") == 0 || r->at.step == 1) TRY(log_step(r, loss, rate, norm, error));
+    return guard_check(&r->guard, status == PCLR_OK, r->at.step, error);
+}
+
+/* Mean loss over the first validation batches, always the same ones. */
+static pclr_status validate(run *r, pclr_error *error)
+{
+    side *s = &r->validation;
+    int64_t batches = config_int(r->config, "train.validation_batches");
+    double sum = 0.0;
+    text line;
+    if (!s->graph) return PCLR_OK;
+    for (int64_t k = 0; k < batches; k++) {
+        const objective_batch *batch = NULL;
+        TRY(loader_get(s->loader, k, &batch, error));
+        TRY(r->type->feed(s->objective, batch, error));
+        TRY(nn_graph_forward(s->graph, (uint64_t)k, error));
+        sum += *(const float *)nn_data(s->graph, s->loss);
+    }
+    double loss = sum / (double)batches;
+    if (isnan(r->at.best) || loss < r->at.best) r->at.best = loss;
+    metrics_begin(&line, "validation", r->at.step);
+    metrics_number(&line, "epoch", (double)r->at.step / (double)r->epoch_steps);
+    metrics_number(&line, "loss", loss);
+    return metrics_write(&r->log, &line, error);
+}
+
+static pclr_status train(run *r, pclr_error *error)
+{
+    const pclr_config *c = r->config;
+    progress bar = progress_begin(r->callbacks, "pretrain", "steps", (uint64_t)r->total);
+    bar.done = bar.last_done = (uint64_t)r->at.step;
+    while (r->at.step < r->total) {
+        char detail[64];
+        pclr_status status = train_step(r, error);
+        if (status == PCLR_E_NUMERIC) {
+            TRY(save_checkpoint(r, NULL));
+            return status;
+        }
+        if (status != PCLR_OK) return status;
+        bool last = r->at.step == r->total;
+        if (last || r->at.step % config_int(c, "train.validate_every") == 0) TRY(validate(r, error));
+        bool stop = callbacks_stop(r->callbacks);
+        if (last || stop || r->at.step % config_int(c, "train.checkpoint_every") == 0) TRY(save_checkpoint(r, error));
+        snprintf(detail, sizeof detail, "loss %.4f", r->last_loss);
+        progress_update(&bar, (uint64_t)r->at.step, detail);
+        if (stop && !last)
+            return error_set(error, PCLR_E_INTERRUPTED, "%s: interrupted after step %lld of %lld, checkpoint saved; go on with --resume",
+                             r->folder, (long long)r->at.step, (long long)r->total);
+    }
+    progress_end(&bar, NULL);
+    return PCLR_OK;
+}
+
+/* ---- results ---- */
+
+static pclr_status write_card(run *r, const modelfile *m, pclr_error *error)
+{
+    text body = {0};
+    text_add(&body,
+             "An ECG encoder (%s %s, %lld parameters, embedding of %lld values) pretrained without labels by %s (%s): %lld steps of %lld "
+             "segments, seed %lld.\n\n"
+             "Last training loss %.4f",
+             r->encoder.name, r->encoder.size, (long long)nn_params_size(r->params, "encoder."), (long long)model_dimensions(&r->encoder),
+             r->type->title, r->type->paper, (long long)r->at.step, (long long)config_int(r->config, "train.batch"),
+             (long long)config_int(r->config, "seed"), r->last_loss);
+    if (!isnan(r->at.best)) text_add(&body, ", best validation loss %.4f", r->at.best);
+    text_add(&body, "; %lld steps were skipped because their loss was not finite.\n\n", (long long)r->guard.bad_total);
+    pclr_status status = text_ok(&body, error);
+    if (status == PCLR_OK) status = modelfile_card(m, r->folder, "ECG encoder", "encoder.safetensors", body.data, error);
+    text_free(&body);
+    return status;
+}
+
+static pclr_status write_encoder(run *r, pclr_error *error)
+{
+    modelfile m = {.source = &r->pool,
+                   .space = r->space.features ? &r->space : NULL,
+                   .config = r->config,
+                   .format = MODEL_FORMAT_ENCODER,
+                   .objective = r->type->name};
+    char *architecture = NULL;
+    pclr_status status;
+    TRY_GOTO(modelfile_begin(&m, error));
+    TRY_GOTO(model_spec_to_json(&r->encoder, &architecture, error));
+    TRY_GOTO(modelfile_metadata(&m, "architecture", architecture, error));
+    TRY_GOTO(modelfile_metadata(&m, "pool", "mean", error));
+    TRY_GOTO(model_weights_save(r->params, "encoder.", "", m.writer, error));
+    TRY_GOTO(modelfile_write(&m, r->folder, "encoder.safetensors", error));
+    TRY_GOTO(write_card(r, &m, error));
+done:
+    mem_free(architecture);
+    modelfile_end(&m);
+    return status;
+}
+
+static pclr_status log_end(run *r, int64_t steps, pclr_train_summary *summary, pclr_error *error)
+{
+    nn_memory memory = nn_graph_memory(r->train.graph);
+    double seconds = clock_seconds() - r->begin;
+    text line;
+    *summary =
+        (pclr_train_summary){.steps = r->at.step,
+                             .epochs = r->at.step / r->epoch_steps,
+                             .seconds = seconds,
+                             .segments_per_second = seconds > 0 ? (double)(steps * config_int(r->config, "train.batch")) / seconds : 0,
+                             .best_value = r->at.best,
+                             .peak_bytes = memory.parameters + memory.gradients + memory.activations + memory.workspace};
+    snprintf(summary->best_name, sizeof summary->best_name, "validation loss");
+    metrics_begin(&line, "end", r->at.step);
+    metrics_number(&line, "seconds", seconds);
+    metrics_number(&line, "segments_per_second", summary->segments_per_second);
+    metrics_number(&line, "loader_wait_seconds", loader_stall_seconds(r->train.loader));
+    metrics_number(&line, "augmentations_replaced", (double)loader_fallbacks(r->train.loader));
+    metrics_number(&line, "planned_bytes", (double)summary->peak_bytes);
+    return metrics_write(&r->log, &line, error);
+}
+
+static void announce(const run *r)
+{
+    nn_memory m = nn_graph_memory(r->train.graph);
+    callbacks_log(
+        r->callbacks, PCLR_LOG_INFO,
+        "%s on %s %s (%lld parameters), backend %s with %d threads: %zu training and %zu validation records, %lld steps, %.0f MiB planned",
+        r->type->title, r->encoder.name, r->encoder.size, (long long)nn_params_size(r->params, "encoder."), nn_backend_name(r->backend),
+        nn_backend_threads(r->backend), r->train.records, r->validation.records, (long long)r->total,
+        (double)(m.parameters + m.gradients + m.activations + m.workspace) / 1048576.0);
+}
+
+static void close_side(run *r, side *s)
+{
+    loader_destroy(&s->loader);
+    if (s->objective) r->type->destroy(&s->objective);
+    nn_graph_destroy(&s->graph);
+    mem_release(&s->record);
+}
+
+static void close_run(run *r)
+{
+    close_side(r, &r->train);
+    close_side(r, &r->validation);
+    nn_adamw_destroy(&r->optimiser);
+    guard_free(&r->guard);
+    nn_params_destroy(&r->params);
+    nn_backend_destroy(&r->backend);
+    metrics_close(&r->log);
+    feature_space_free(&r->space);
+    pool_close(&r->pool);
+}
+
+static pclr_status find_objective(run *r, pclr_error *error)
+{
+    const char *name = config_text(r->config, "objective.name");
+    r->type = objective_find(name);
+    if (r->type) return PCLR_OK;
+    const char *names[64];
+    size_t count = objective_count() < 64 ? objective_count() : 64;
+    for (size_t k = 0; k < count; k++) names[k] = objective_at(k)->name;
+    const char *near = text_nearest(name, names, count);
+    return error_set(error, PCLR_E_ARGUMENT, "objective.name: \"%s\" is unknown; did you mean \"%s\"?", name, near ? near : names[0]);
+}
+
+pclr_status pclr_pretrain(const char *dataset_path, const pclr_config *config, const char *folder, bool resume,
+                          const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error)
+{
+    run r = {.config = config, .folder = folder, .callbacks = callbacks, .begin = clock_seconds(), .last_loss = NAN};
+    pclr_train_summary unused;
+    pclr_status status;
+    TRY_GOTO(find_objective(&r, error));
+    TRY_GOTO(open_data(&r, dataset_path, error));
+    TRY_GOTO(open_network(&r, error));
+    TRY_GOTO(count_steps(&r, error));
+    TRY_GOTO(begin_or_resume(&r, resume, error));
+    TRY_GOTO(open_loaders(&r, error));
+    announce(&r);
+    int64_t before = r.at.step;
+    r.begin = clock_seconds();
+    TRY_GOTO(train(&r, error));
+    TRY_GOTO(log_end(&r, r.at.step - before, summary ? summary : &unused, error));
+    TRY_GOTO(write_encoder(&r, error));
+done:
+    close_run(&r);
+    return status;
+}
