@@ -97,6 +97,13 @@ static pclr_status compare_checksums(const request *q, size_t first_signal, cons
     return PCLR_OK;
 }
 
+static pclr_status open_signal_file(file_map *map, const char *header_path, const char *path, pclr_error *error)
+{
+    if (file_exists(path)) return file_map_open(map, path, error);
+    return error_set(error, PCLR_E_IO, "%s: its signal file %s is not there; expected it beside the header; get it too", header_path,
+                     path_base(path));
+}
+
 /* Reads signals [from, from + n), which lie in one file. */
 static pclr_status read_group(request *q, size_t from, size_t n, pclr_error *error)
 {
@@ -109,7 +116,7 @@ static pclr_status read_group(request *q, size_t from, size_t n, pclr_error *err
 
     TRY_GOTO(path_folder(&folder, q->path, error));
     TRY_GOTO(path_join(&path, folder, h->signal[from].file, error));
-    TRY_GOTO(file_map_open(&map, path, error));
+    TRY_GOTO(open_signal_file(&map, q->path, path, error));
     wfdb_group group = {.path = path, .data = map.data, .size = map.size, .signal = h->signal + from, .signals = n, .sink = sink};
     for (size_t k = 0; k < n; k++) {
         TRY_GOTO(open_sink(q, from + k, &sink[k], error));
@@ -178,7 +185,7 @@ static pclr_status count_frames(const char *header_path, const wfdb_header *h, i
         n = group_length(h, from);
         if (is_null_file(h->signal[from].file)) continue;
         status = path_join(&path, folder, h->signal[from].file, error);
-        if (status == PCLR_OK) status = file_map_open(&map, path, error);
+        if (status == PCLR_OK) status = open_signal_file(&map, header_path, path, error);
         wfdb_group group = {.path = path, .data = map.data, .size = map.size, .signal = h->signal + from, .signals = n};
         if (status == PCLR_OK) status = wfdb_group_frames(&group, &there, error);
         if (status == PCLR_OK && there >= 0 && (*frames < 0 || there < *frames)) *frames = there;

@@ -88,14 +88,25 @@ static pclr_status read_mark(mark_reader *m, int code, double frame_rate, pclr_e
     return record_add_annotation(m->record, &m->capacity, sample, code, a.subtype, a.chan, a.num, aux[0] ? aux : NULL, error);
 }
 
+/* AHA files consist of 16-byte entries that begin with a zero byte and a letter. */
+static bool looks_like_aha(const uint8_t *data, size_t size)
+{
+    static const char letters[] = "NVFEPQORUB[]";
+
+    if (size < 32 || size % 16 != 0) return false;
+    for (size_t k = 0; k < size; k += 16) {
+        if (data[k] != 0 || data[k + 1] == 0 || !strchr(letters, data[k + 1])) return false;
+    }
+    return true;
+}
+
 pclr_status wfdb_annotations_parse(pclr_record *record, const char *path, const uint8_t *data, size_t size, double frame_rate,
                                    pclr_error *error)
 {
     mark_reader m = {
         .data = data, .size = size, .scale = record->rate / frame_rate, .record = record, .path = path, .capacity = record->annotations};
 
-    /* AHA-format files begin with a zero byte and a letter; they have fixed 16-byte records. */
-    if (size >= 2 && data[0] == 0 && data[1] != 0 && (data[1] >> 2) != CODE_SKIP && size % 16 == 0 && data[1] >= 'A') {
+    if (looks_like_aha(data, size)) {
         return error_set(error, PCLR_E_UNSUPPORTED, "%s: annotations in AHA format; expected MIT format; convert them with another tool",
                          path);
     }
@@ -117,7 +128,7 @@ pclr_status wfdb_annotations_parse(pclr_record *record, const char *path, const 
         }
         m.time += word & 0x3ff;
         if (m.time > INT64_MAX / 4096 || m.time < INT64_MIN / 4096) break;
-        TRY(read_mark(&m, code, frame_rate, error));
+        if (code > 0) TRY(read_mark(&m, code, frame_rate, error)); /* code 0 only moves the time */
     }
     return PCLR_OK;
 }
