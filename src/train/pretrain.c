@@ -213,7 +213,7 @@ static pclr_status train_step(run *r, pclr_error *error)
     double norm = NAN, rate = schedule_rate(config_text(r->config, "train.schedule"), config_real(r->config, "train.learning_rate"),
                                             config_real(r->config, "train.warmup"), r->at.step, r->total);
     TRY(loader_get(s->loader, r->at.step, &batch, error));
-    TRY(s->objective ? r->type->feed(s->objective, batch, error) : PCLR_OK);
+    TRY(r->type->feed(s->objective, batch, error));
     guard_keep(&r->guard);
     TRY(nn_graph_forward(s->graph, (uint64_t)r->at.step, error));
     double loss = *(const float *)nn_data(s->graph, s->loss);

@@ -28,7 +28,7 @@ static size_t copy_rows(const pool *p, size_t k, bool by_record, float *value, u
     for (size_t s = p->segment_begin[row]; s < p->segment_begin[row + 1]; s++, rows++) {
         const float *feature = p->physiology.feature + p->segment_order[s] * features;
         for (size_t f = 0; f < features; f++) {
-            valid[rows * features + f] = isnan(feature[f]) ? 0 : 1;
+            valid[rows * features + f] = (uint8_t)(isnan(feature[f]) ? 0 : 1);
             value[rows * features + f] = isnan(feature[f]) ? 0.0f : feature[f];
         }
     }
