@@ -1,30 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-# The short names; CMake does the work (see CMakePresets.json for debug, sanitizer and fuzz builds).
+# The short names. CMake does the work; CMakePresets.json has the debug, sanitizer and fuzz builds.
 BUILD ?= build
-GENERATOR := $(shell command -v ninja >/dev/null 2>&1 && echo Ninja || echo "Unix Makefiles")
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 
-.PHONY: all configure build test demo bench fuzz install clean dependencies
+.PHONY: build test demo bench fuzz install clean dependencies
 
-all: build
+build: dependencies
+	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DCMAKE_MESSAGE_LOG_LEVEL=WARNING $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
+	@cmake --build $(BUILD) --parallel $(JOBS)
 
 dependencies:
 	@scripts/install-dependencies.sh
 
-configure: dependencies
-	@cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@mkdir -p $(BUILD) && mv $(BUILD).log $(BUILD)/configure.log
-
-build: configure
-	@cmake --build $(BUILD) --parallel $$(nproc)
-
 test: build
-	@ctest --test-dir $(BUILD) --output-on-failure --parallel $$(nproc)
+	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
 
 demo: build
 	@scripts/demo.sh $(BUILD)/physioclr demo
 
 bench: build
-	@$(BUILD)/physioclr bench -o $(BUILD)/bench.json
+	@cmake --build $(BUILD) --parallel $(JOBS) --target benchmarks
+	@bench/run.sh $(BUILD)
 
 fuzz:
 	@scripts/fuzz.sh

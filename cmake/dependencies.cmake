@@ -11,9 +11,9 @@ macro(pclr_pkg name module package)
   endif()
 endmacro()
 
-pclr_pkg(HDF5 hdf5-serial libhdf5-dev)
+pkg_search_module(HDF5 IMPORTED_TARGET hdf5-serial hdf5) # Debian names the serial build
 if(NOT HDF5_FOUND)
-  pkg_check_modules(HDF5 IMPORTED_TARGET hdf5)
+  list(APPEND PCLR_MISSING libhdf5-dev)
 endif()
 pclr_pkg(FLAC flac libflac-dev)
 pclr_pkg(XML libxml-2.0 libxml2-dev)

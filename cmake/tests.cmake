@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # tests/<folder>/test_*.c: one program each, linked to its folder (and what that folder sees) and cmocka.
+# tests/cli/*.sh: the program from outside. tests/project/: the house itself. Exit status 77 is SKIP.
 enable_testing()
+add_custom_target(tests)
+
+function(pclr_test_result name)
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+endfunction()
+
 foreach(folder IN LISTS PCLR_OBJECTS)
   file(GLOB test_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/test_*.c)
   foreach(source IN LISTS test_sources)
@@ -11,8 +18,30 @@ foreach(folder IN LISTS PCLR_OBJECTS)
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE PCLR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" PCLR_BINARY_DIR="${CMAKE_BINARY_DIR}")
     target_compile_options(${target} PRIVATE ${PCLR_C_FLAGS})
     target_link_libraries(${target} PRIVATE pclr_${folder} PkgConfig::CMOCKA)
+    add_dependencies(tests ${target})
     add_test(NAME ${folder}/${name} COMMAND ${target})
-    set_tests_properties(${folder}/${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+    pclr_test_result(${folder}/${name})
   endforeach()
 endforeach()
-add_test(NAME house/include_law COMMAND sh ${CMAKE_SOURCE_DIR}/tests/test_include_law.sh ${CMAKE_SOURCE_DIR})
+
+# The example of the public header, linked to the shared library: what it needs is exported.
+add_executable(example tests/example.c)
+target_compile_options(example PRIVATE ${PCLR_C_FLAGS})
+target_link_libraries(example PRIVATE physioclr_shared)
+add_dependencies(tests example physioclr manuals)
+
+# Scripts get the program, the source folder and an empty folder of their own to work in.
+file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*.sh ${CMAKE_SOURCE_DIR}/tests/project/*.sh)
+foreach(script IN LISTS scripts)
+  get_filename_component(name ${script} NAME_WE)
+  get_filename_component(folder ${script} DIRECTORY)
+  get_filename_component(folder ${folder} NAME)
+  add_test(NAME ${folder}/${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/run_script.sh ${script})
+  set_tests_properties(${folder}/${name} PROPERTIES ENVIRONMENT
+    "PHYSIOCLR=$<TARGET_FILE:physioclr>;EXAMPLE=$<TARGET_FILE:example>;SOURCE=${CMAKE_SOURCE_DIR};BUILD=${CMAKE_BINARY_DIR};CC=${CMAKE_C_COMPILER}")
+  pclr_test_result(${folder}/${name})
+endforeach()
+
+foreach(check law example_text)
+  add_test(NAME project/${check} COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -P ${CMAKE_SOURCE_DIR}/tests/project/${check}.cmake)
+endforeach()

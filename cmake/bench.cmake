@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# bench/bench_NAME.c: programs that print one JSON object a line (bench/README.md); bench/collect.c joins them. Built by `make bench` only.
+file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*.c)
+set(all_folders ${PCLR_OBJECTS})
+list(TRANSFORM all_folders PREPEND pclr_)
+add_custom_target(benchmarks)
+foreach(source IN LISTS bench_sources)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} EXCLUDE_FROM_ALL ${source})
+  target_include_directories(${name} PRIVATE src)
+  target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+  target_compile_options(${name} PRIVATE ${PCLR_C_FLAGS})
+  target_link_libraries(${name} PRIVATE ${all_folders} PkgConfig::JANSSON)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  add_dependencies(benchmarks ${name} physioclr)
+endforeach()

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes the man page of the program and of each of its commands, and the bash completion, into FOLDER. Run by the build.
+function(run_program output)
+  execute_process(COMMAND ${PROGRAM} ${ARGN} OUTPUT_VARIABLE text RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${PROGRAM} ${ARGN}: status ${status}")
+  endif()
+  set(${output} "${text}" PARENT_SCOPE)
+endfunction()
+
+file(MAKE_DIRECTORY ${FOLDER})
+run_program(overview --help)
+string(REGEX MATCHALL "\n  [a-z]+  +" names "${overview}")
+run_program(page help --man)
+file(WRITE ${FOLDER}/physioclr.1 "${page}")
+foreach(name IN LISTS names)
+  string(STRIP "${name}" name)
+  run_program(page help --man ${name})
+  file(WRITE ${FOLDER}/physioclr-${name}.1 "${page}")
+endforeach()
+run_program(completion help --completion bash)
+file(WRITE ${FOLDER}/physioclr.bash "${completion}")
+file(TOUCH ${FOLDER}/done)
