@@ -313,7 +313,7 @@ static pclr_status load_one(void *user, size_t k, int thread, pclr_error *error)
     return PCLR_OK;
 }
 
-static void drop_unused(pool *p)
+void pool_drop_unused(pool *p)
 {
     size_t kept = 0;
     for (size_t k = 0; k < p->records; k++) {
@@ -327,7 +327,7 @@ static void drop_unused(pool *p)
 
 pclr_status pool_load(pool *p, const pclr_config *config, int threads, const pclr_callbacks *callbacks, pclr_error *error)
 {
-    drop_unused(p);
+    pool_drop_unused(p);
     double bytes = 0.0, limit = config_real(config, "data.memory") * 1048576.0;
     for (size_t k = 0; k < p->records; k++) bytes += (double)(p->record[k].samples * p->preprocess.leads) * sizeof(float);
     if (p->without_leads)
@@ -342,7 +342,7 @@ pclr_status pool_load(pool *p, const pclr_config *config, int threads, const pcl
     TRY(parallel_for(p->records, threads, load_one, &work, error));
     progress_update(&work.bar, before, NULL);
     progress_end(&work.bar, NULL);
-    drop_unused(p);
+    pool_drop_unused(p);
     p->refused = before - p->records;
     if (p->refused) callbacks_log(callbacks, PCLR_LOG_WARNING, "%zu records could not be preprocessed and are left out", p->refused);
     if (p->records == 0)

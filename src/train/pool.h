@@ -49,6 +49,8 @@ pclr_status pool_split_pretraining(pool *p, const pclr_config *config, pclr_erro
 pclr_status pool_split_named(pool *p, const char *name, pclr_error *error);
 /* Keeps the records whose part is not PCLR_SPLIT_NONE and preprocesses them into memory if data.memory allows. */
 pclr_status pool_load(pool *p, const pclr_config *config, int threads, const pclr_callbacks *callbacks, pclr_error *error);
+/* Only the first half of that, for runs that do not look at the signal. */
+void pool_drop_unused(pool *p);
 /* Indices of the records of a part, from mem_alloc. */
 pclr_status pool_part(const pool *p, pclr_split part, size_t **index, size_t *count, pclr_error *error);
 
