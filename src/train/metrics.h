@@ -6,6 +6,8 @@
 #ifndef PCLR_TRAIN_METRICS_H
 #define PCLR_TRAIN_METRICS_H
 
+#include <stdio.h>
+
 #include "base/text.h"
 
 typedef struct metrics {

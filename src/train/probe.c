@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "eval/auroc.h"
 #include "train/downstream.h"
 #include "train/logistic.h"
