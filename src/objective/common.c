@@ -34,6 +34,13 @@ void objective_feed_floats(objective_base *base, nn_id id, const float *values, 
     if (id != NN_NONE) memcpy(nn_data(base->graph, id), values, (size_t)count * sizeof(float));
 }
 
+void objective_feed_flags(objective_base *base, nn_id id, const uint8_t *flags, int64_t count)
+{
+    if (id == NN_NONE) return;
+    float *out = nn_data(base->graph, id);
+    for (int64_t k = 0; k < count; k++) out[k] = flags[k] ? 1.0f : 0.0f;
+}
+
 pclr_status objective_feed_views(objective_base *base, const objective_batch *batch, const nn_id *id, int count, pclr_error *error)
 {
     int64_t size = batch->items * batch->samples * batch->leads;

@@ -17,6 +17,8 @@ void objective_view_inputs(const objective_setup *setup, nn_id *id, int count);
 pclr_status objective_feed_views(objective_base *base, const objective_batch *batch, const nn_id *id, int count, pclr_error *error);
 /* Copies count values into an input; does nothing for NN_NONE. */
 void objective_feed_floats(objective_base *base, nn_id id, const float *values, int64_t count);
+/* The same for flags: 1 where set, else 0. */
+void objective_feed_flags(objective_base *base, nn_id id, const uint8_t *flags, int64_t count);
 
 /* All views through one encoder pass (batch statistics are shared), [count B][T'][D]. */
 nn_id objective_encode_views(const objective_setup *setup, const nn_id *view, int count);

@@ -262,12 +262,6 @@ static void feed_pairs(physioclr *p, const objective_batch *b)
     if (b->label) feed_label_agreement(p, b, weight);
 }
 
-static void feed_validity(physioclr *p, const objective_batch *b)
-{
-    float *valid = nn_data(p->base.graph, p->valid);
-    for (int64_t k = 0; k < p->items * p->features; k++) valid[k] = b->feature_valid[k] ? 1.0f : 0.0f;
-}
-
 static pclr_status feed(objective *o, const objective_batch *batch, pclr_error *error)
 {
     physioclr *p = (physioclr *)o;
@@ -276,7 +270,7 @@ static pclr_status feed(objective *o, const objective_batch *batch, pclr_error *
     if (p->weight != NN_NONE) feed_pairs(p, batch);
     objective_feed_floats(&p->base, p->wave, batch->wave_weight, p->items * p->samples);
     objective_feed_floats(&p->base, p->feature, batch->feature, p->items * p->features);
-    if (p->valid != NN_NONE) feed_validity(p, batch);
+    objective_feed_flags(&p->base, p->valid, batch->feature_valid, p->items * p->features);
     return PCLR_OK;
 }
 

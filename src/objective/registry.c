@@ -4,7 +4,10 @@
 
 #include "objective/members.h"
 
-static const objective_type *const objectives[] = {&objective_physioclr};
+static const objective_type *const objectives[] = {
+    &objective_physioclr, &objective_simclr,       &objective_vicreg, &objective_cmsc,
+    &objective_3kg,       &objective_cpc,          &objective_mae,    &objective_feature_regression,
+    &objective_wav2vec2,  &objective_wav2vec2_cmsc};
 
 enum { OBJECTIVES = sizeof objectives / sizeof *objectives };
 
