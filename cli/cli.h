@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The program's frame. A command is one file cli/NAME.c with one table of options; parsing, --help, the man page and shell
- * completion are derived from the table. cli/main.c lists the commands. Only <physioclr.h> of the library is seen here.
+ * completion are derived from the table. The file defines `const cli_command cli_NAME_command`; cli/main.c lists it with one line.
+ * Only <physioclr.h> of the library is seen here.
  */
 #ifndef PCLR_CLI_CLI_H
 #define PCLR_CLI_CLI_H

@@ -290,44 +290,59 @@ static void add_value(text *out, const config_key *key, const char *value)
         return;
     }
     text_add(out, "\"");
-    for (const char *p = value; *p; p++) text_add(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+    for (const char *p = value; *p; p++) {
+        if ((unsigned char)*p < 0x20)
+            text_add(out, "\\x%02X", (unsigned)*p);
+        else
+            text_add(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+    }
     text_add(out, "\"\n");
+}
+
+/* Length of the group at the front of `rest` ("objective" of "objective.tau"), 0 when it is a key of its own. */
+static size_t group_length(const char *rest)
+{
+    const char *dot = strchr(rest, '.');
+    return dot ? (size_t)(dot - rest) : 0;
+}
+
+/* Is entry `k` the first whose name begins as its first `n` characters do? Groups are written where they begin. */
+static bool begins_group(const pclr_config *config, size_t k, size_t n)
+{
+    for (size_t j = 0; j < k; j++)
+        if (strncmp(config->entry[j].key->name, config->entry[k].key->name, n) == 0) return false;
+    return true;
+}
+
+/* Writes all keys that begin with the first `n` characters of `prefix` as one mapping: a group's keys stand together, deeper groups indented. */
+static void add_mapping(text *out, const pclr_config *config, const char *prefix, size_t n, int indent)
+{
+    for (size_t k = 0; k < config->entries; k++) {
+        const entry *e = &config->entry[k];
+        if (strncmp(e->key->name, prefix, n) != 0) continue;
+        const char *rest = e->key->name + n;
+        size_t group = group_length(rest);
+        if (group == 0) {
+            text_add(out, "%*s%s: ", indent, "", rest);
+            add_value(out, e->key, value_of(e));
+        } else if (begins_group(config, k, n + group + 1)) {
+            text_add(out, "%*s%.*s:\n", indent, "", (int)group, rest);
+            add_mapping(out, config, e->key->name, n + group + 1, indent + 2);
+        }
+    }
 }
 
 pclr_status config_to_yaml(const pclr_config *config, char **yaml, pclr_error *error)
 {
     text out = {0};
-    char open[64] = "";
-    for (size_t k = 0; k < config->entries; k++) {
-        const config_key *key = config->entry[k].key;
-        const char *dot = strrchr(key->name, '.');
-        size_t n = dot ? (size_t)(dot - key->name) : 0;
-        /* Deeper groups ("augment.crop") are written as one dotted group name per level of indentation. */
-        if (n > 0 && (strlen(open) != n || strncmp(open, key->name, n) != 0)) {
-            bool seen = false;
-            for (size_t j = 0; j < k && !seen; j++) seen = strncmp(config->entry[j].key->name, key->name, n + 1) == 0 && !strchr(config->entry[j].key->name + n + 1, '.');
-            if (seen) continue; /* the group was written whole where it began */
-            snprintf(open, sizeof open, "%.*s", (int)n, key->name);
-            text_add(&out, "%s:\n", open);
-            for (size_t j = k; j < config->entries; j++) {
-                const config_key *other = config->entry[j].key;
-                if (strncmp(other->name, key->name, n + 1) != 0 || strchr(other->name + n + 1, '.')) continue;
-                text_add(&out, "  %s: ", other->name + n + 1);
-                add_value(&out, other, value_of(&config->entry[j]));
-            }
-        } else if (n == 0) {
-            open[0] = '\0';
-            text_add(&out, "%s: ", key->name);
-            add_value(&out, key, value_of(&config->entry[k]));
-        }
-    }
+    *yaml = NULL;
+    text_add(&out, "%s", "");
+    add_mapping(&out, config, "", 0, 0);
     pclr_status status = text_ok(&out, error);
-    if (status == PCLR_OK) {
+    if (status == PCLR_OK)
         *yaml = out.data;
-        if (!out.data) status = mem_strdup(yaml, "", error);
-        return status;
-    }
-    text_free(&out);
+    else
+        text_free(&out);
     return status;
 }
 

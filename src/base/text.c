@@ -69,7 +69,7 @@ void text_add_double(text *t, double value)
     char number[64];
     double back;
     if (isnan(value)) return;
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) { /* %g drops trailing zeros: 15 digits already give "0.1" */
         snprintf(number, sizeof number, "%.*g", digits, value);
         point(number);
         if (digits == 17 || (parse_double(number, &back) && back == value)) break;
@@ -82,7 +82,7 @@ void text_add_float(text *t, float value)
     char number[64];
     double back;
     if (isnan(value)) return;
-    for (int digits = 1; digits <= 9; digits++) {
+    for (int digits = 6; digits <= 9; digits++) {
         snprintf(number, sizeof number, "%.*g", digits, (double)value);
         point(number);
         if (digits == 9 || (parse_double(number, &back) && (float)back == value)) break;
