@@ -5,6 +5,16 @@
 
 #include "nn/nn.h"
 
+/* physioclr.c: first, second [B][P] the two views, queued [Q][P] or NN_NONE, all of unit length; weight, contrasted [B][1 + B + Q] by
+ * pairs.h, their columns: own view, batch, queue. */
+typedef enum physioclr_form {
+    PHYSIOCLR_EACH,    /* each positive against what is contrasted */
+    PHYSIOCLR_ALL,     /* what is contrasted includes the positives */
+    PHYSIOCLR_OFFICIAL /* as released: mean of log sum of the contrasted - log sum of the positives */
+} physioclr_form;
+nn_id physioclr_contrast(nn_graph *g, physioclr_form form, nn_id first, nn_id second, nn_id queued, nn_id weight, nn_id contrasted,
+                         double tau);
+
 /* vicreg.c: the unweighted terms for projections a, b [B][P]. */
 typedef struct vicreg_terms {
     nn_id invariance, variance, covariance;

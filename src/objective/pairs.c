@@ -91,37 +91,36 @@ typedef struct row_sums {
     int64_t positives, negatives;
 } row_sums;
 
-static row_sums fill_row(const pairs_options *o, const pairs_batch *b, int64_t i, double threshold, float *weight, float *negative)
+static row_sums fill_row(const pairs_options *o, const pairs_batch *b, int64_t i, double threshold, float *weight, float *contrasted)
 {
     int64_t n = b->items + b->queue;
-    bool soft = o->rule == PAIRS_SOFT;
+    bool soft = o->rule == PAIRS_SOFT, all = soft || o->against_all;
     row_sums sums = {0};
     memset(weight, 0, (size_t)(n + 1) * sizeof *weight);
-    memset(negative, 0, (size_t)(n + 1) * sizeof *negative);
+    memset(contrasted, 0, (size_t)(n + 1) * sizeof *contrasted);
     if (o->own_view) {
         weight[0] = 1;
-        negative[0] = soft ? 1.0f : 0.0f;
+        contrasted[0] = all ? 1.0f : 0.0f;
     }
     for (int64_t c = 0; c < n; c++) {
         if (!is_candidate(b, i, c)) continue;
-        double similarity = (double)b->similarity[i * n + c];
-        double w = 0;
+        double similarity = (double)b->similarity[i * n + c], w = 0;
         if (o->neighbours) w = soft ? exp((similarity - 1) / o->temperature) : similarity >= threshold ? 1 : 0;
         if (o->partner && is_partner(b, i, c)) w = 1;
         weight[c + 1] = (float)w;
-        negative[c + 1] = soft || w == 0 ? 1.0f : 0.0f;
+        contrasted[c + 1] = all || w == 0 ? 1.0f : 0.0f;
+        sums.negatives += soft || w == 0;
     }
     for (int64_t c = 0; c <= n; c++) {
         double w = (double)weight[c];
         sums.weight += w;
         sums.squares += w * w;
-        if (w > 0) sums.positives++;
-        if (negative[c] > 0) sums.negatives++;
+        sums.positives += w > 0;
     }
     return sums;
 }
 
-void pairs_make(const pairs_options *options, const pairs_batch *batch, float *weight, float *negative, float *scratch,
+void pairs_make(const pairs_options *options, const pairs_batch *batch, float *weight, float *contrasted, float *scratch,
                 pairs_counts *counts)
 {
     int64_t columns = 1 + batch->items + batch->queue, anchors = 0;
@@ -129,7 +128,7 @@ void pairs_make(const pairs_options *options, const pairs_batch *batch, float *w
     *counts = (pairs_counts){0};
     for (int64_t i = 0; i < batch->items; i++) {
         float *w = weight + i * columns;
-        row_sums sums = fill_row(options, batch, i, row_threshold(options, batch, i, common, scratch), w, negative + i * columns);
+        row_sums sums = fill_row(options, batch, i, row_threshold(options, batch, i, common, scratch), w, contrasted + i * columns);
         if (sums.positives == 0 || sums.negatives == 0) {
             counts->left_out++;
             memset(w, 0, (size_t)columns * sizeof *w);

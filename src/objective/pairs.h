@@ -23,6 +23,7 @@ typedef struct pairs_options {
     pairs_rule rule;
     double delta, share, temperature;
     bool own_view, partner, neighbours;
+    bool against_all; /* a positive is contrasted with the other positives too (always so for PAIRS_SOFT) */
 } pairs_options;
 
 typedef struct pairs_batch {
@@ -40,9 +41,9 @@ typedef struct pairs_counts {
 
 /* cos between rows of a [rows][columns] and b [others][columns] into out[r * out_stride + k]; 0 with a zero vector. */
 void pairs_cosines(const float *a, int64_t rows, const float *b, int64_t others, int64_t columns, float *out, int64_t out_stride);
-/* weight: 1 / (|P(i)| anchors) on positives, so that all sum to 1; negative: 1 on negatives (PAIRS_SOFT: on all candidates).
- * Both [B][1 + B + Q]; scratch[B * (B + Q)]. */
-void pairs_make(const pairs_options *options, const pairs_batch *batch, float *weight, float *negative, float *scratch,
+/* weight: 1 / (|P(i)| anchors) on positives, so that all sum to 1; contrasted: 1 on what a positive is contrasted with, the negatives
+ * or all candidates. Both [B][1 + B + Q]; scratch[B * (B + Q)]. */
+void pairs_make(const pairs_options *options, const pairs_batch *batch, float *weight, float *contrasted, float *scratch,
                 pairs_counts *counts);
 /* The masks of the released code (contrastive: official), [B][1 + B]: the own view, the next item of the batch as "adjacent" and
  * every item with similarity >= delta, the anchor itself included, are positives; similarity < delta negatives. */

@@ -18,6 +18,7 @@
 #include "objective/common.h"
 #include "objective/contrast.h"
 #include "objective/diagnostics.h"
+#include "objective/losses.h"
 #include "objective/members.h"
 #include "objective/pairs.h"
 #include "objective/queue.h"
@@ -28,7 +29,7 @@ typedef struct physioclr {
     bool official;
     bool by_features;   /* similarity of standardised features instead of principal components */
     int64_t components; /* of them the first so many; 0: all */
-    nn_id view[2], weight, negative, wave, feature, valid, queued;
+    nn_id view[2], weight, contrasted, wave, feature, valid, queued;
     nn_id z; /* [2B][P] projections of both views, unit length */
     queue memory;
     float *similarity, *scratch, *physiology; /* [B][B + Q], the same, [B][Z'] */
@@ -74,35 +75,31 @@ static pairs_options read_pairs(const pclr_config *c)
     if (config_is(c, "objective.neighbours", "quantile")) o.rule = PAIRS_QUANTILE;
     if (config_is(c, "objective.neighbours", "top_k")) o.rule = PAIRS_TOP_K;
     if (config_is(c, "objective.neighbours", "soft")) o.rule = PAIRS_SOFT;
+    o.against_all = o.rule == PAIRS_SOFT || config_is(c, "objective.denominator", "all");
     return o;
 }
 
-/* Candidates in the columns: own view, batch, queue. */
+nn_id physioclr_contrast(nn_graph *g, physioclr_form form, nn_id first, nn_id second, nn_id queued, nn_id weight, nn_id contrasted,
+                         double tau)
+{
+    nn_id block[3] = {contrast_own_logit(g, first, second, tau), contrast_logits(g, first, first, tau), NN_NONE};
+    if (queued != NN_NONE) block[2] = contrast_logits(g, first, queued, tau);
+    nn_id logits = nn_concat(g, block, queued != NN_NONE ? 3 : 2, 1);
+    if (form == PHYSIOCLR_EACH) return contrast_each(g, logits, weight, contrasted);
+    if (form == PHYSIOCLR_ALL) return contrast_all(g, logits, weight, contrasted);
+    return nn_mean_all(g, nn_sub(g, nn_masked_logsumexp(g, logits, contrasted), nn_masked_logsumexp(g, logits, weight)));
+}
+
 static nn_id build_contrastive(physioclr *p, const objective_setup *s)
 {
     nn_graph *g = s->graph;
-    double tau = config_real(s->config, "objective.tau");
     int64_t columns = 1 + s->items + p->memory.places;
-    nn_id first = objective_part(s, p->z, 0), second = objective_part(s, p->z, 1);
-    nn_id block[3] = {contrast_own_logit(g, first, second, tau), contrast_logits(g, first, first, tau), NN_NONE};
-    if (p->memory.places > 0) {
-        p->queued = nn_input(g, "queue", NN_F32, nn_shape2(p->memory.places, p->projection));
-        block[2] = contrast_logits(g, first, p->queued, tau);
-    }
-    nn_id logits = nn_concat(g, block, p->memory.places > 0 ? 3 : 2, 1);
+    physioclr_form form = p->official ? PHYSIOCLR_OFFICIAL : p->pairs.against_all ? PHYSIOCLR_ALL : PHYSIOCLR_EACH;
+    if (p->memory.places > 0) p->queued = nn_input(g, "queue", NN_F32, nn_shape2(p->memory.places, p->projection));
     p->weight = nn_input(g, "positive_weight", NN_F32, nn_shape2(s->items, columns));
-    p->negative = nn_input(g, "negative", NN_F32, nn_shape2(s->items, columns));
-    if (p->official) {
-        nn_id gap = nn_sub(g, nn_masked_logsumexp(g, logits, p->negative), nn_masked_logsumexp(g, logits, p->weight));
-        return nn_mean_all(g, gap);
-    }
-    if (p->pairs.rule == PAIRS_SOFT) return contrast_all(g, logits, p->weight, p->negative);
-    if (config_is(s->config, "objective.denominator", "all")) {
-        /* everything that is a positive or a negative: weights are below 1 on positives, so they are lifted to 1 */
-        nn_id positive = nn_where(g, p->weight, nn_affine(g, p->weight, 0, 1), nn_constant(g, nn_shape1(1), (const float[]){0}));
-        return contrast_all(g, logits, p->weight, nn_add(g, positive, p->negative));
-    }
-    return contrast_each(g, logits, p->weight, p->negative);
+    p->contrasted = nn_input(g, "contrasted", NN_F32, nn_shape2(s->items, columns));
+    return physioclr_contrast(g, form, objective_part(s, p->z, 0), objective_part(s, p->z, 1), p->queued, p->weight, p->contrasted,
+                              config_real(s->config, "objective.tau"));
 }
 
 static nn_id build_reconstruction(physioclr *p, const objective_setup *s, nn_id encoded, nn_id loss)
@@ -190,7 +187,7 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
     bool contrastive = !config_is(s->config, "objective.contrastive", "none");
     p->pairs = read_pairs(s->config);
     p->official = config_is(s->config, "objective.contrastive", "official");
-    p->weight = p->negative = p->wave = p->feature = p->valid = p->queued = NN_NONE;
+    p->weight = p->contrasted = p->wave = p->feature = p->valid = p->queued = NN_NONE;
     pclr_status status = create_buffers(p, s, error);
     if (status != PCLR_OK) {
         destroy(o);
@@ -247,13 +244,13 @@ static void feed_pairs(physioclr *p, const objective_batch *b)
                          .record = b->record,
                          .queue_record = p->memory.record};
     pairs_counts counts;
-    float *weight = nn_data(p->base.graph, p->weight), *negative = nn_data(p->base.graph, p->negative);
+    float *weight = nn_data(p->base.graph, p->weight), *contrasted = nn_data(p->base.graph, p->contrasted);
     pairs_cosines(p->physiology, p->items, p->physiology, p->items, width, p->similarity, stride);
     pairs_cosines(p->physiology, p->items, p->memory.component, p->memory.places, width, p->similarity + p->items, stride);
     if (p->official)
-        pairs_make_official(&batch, p->pairs.delta, weight, negative, &counts);
+        pairs_make_official(&batch, p->pairs.delta, weight, contrasted, &counts);
     else
-        pairs_make(&p->pairs, &batch, weight, negative, p->scratch, &counts);
+        pairs_make(&p->pairs, &batch, weight, contrasted, p->scratch, &counts);
     objective_feed_floats(&p->base, p->queued, p->memory.embedding, p->memory.places * p->projection);
     p->base.term[p->positives].value = counts.positives;
     p->base.term[p->negatives].value = counts.negatives;
