@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a running command needs from its surroundings: messages, progress, signals, outputs that appear whole or not at all. */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "frame.h"
@@ -46,41 +48,58 @@ void cli_json_string(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* Lines are overwritten with blanks rather than erased by control codes, which not every terminal and log understands. */
 void cli_bar_clear(cli_bar *bar)
 {
-    if (bar->open) fputs("\r\033[K", stderr);
-    bar->open = false;
+    if (bar->width > 0) fprintf(stderr, "\r%*s\r", bar->width, "");
+    bar->width = 0;
 }
 
 static void format_time(char *text, size_t size, double seconds)
 {
-    long s = seconds < 0 || seconds > 1e8 ? 0 : (long)(seconds + 0.5);
+    long s = seconds >= 0 && seconds < 1e8 ? (long)(seconds + 0.5) : 0;
     if (s >= 3600)
         snprintf(text, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
     else
         snprintf(text, size, "%ld:%02ld", s / 60, s % 60);
 }
 
+static int terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+/* "import [########          ] 120/400 records, 95.2/s, 0:03 left  detail", or without a total "import 120 records, 95.2/s, 0:01". */
+static int format_progress(char *line, size_t size, const pclr_progress *p)
+{
+    enum { WIDTH = 24 };
+    static const char FULL[] = "########################";
+    const char *detail = p->detail ? p->detail : "", *gap = p->detail ? "  " : "";
+    char time[32];
+    if (p->total == 0) {
+        format_time(time, sizeof time, p->seconds);
+        return snprintf(line, size, "%s %" PRIu64 " %s, %.4g/s, %s%s%s", p->stage, p->done, p->unit, p->rate, time, gap, detail);
+    }
+    uint64_t done = p->done < p->total ? p->done : p->total;
+    int filled = (int)(WIDTH * ((double)done / (double)p->total));
+    format_time(time, sizeof time, p->rate > 0 ? (double)(p->total - done) / p->rate : 0);
+    return snprintf(line, size, "%s [%.*s%*s] %" PRIu64 "/%" PRIu64 " %s, %.4g/s, %s left%s%s", p->stage, filled, FULL, WIDTH - filled, "",
+                    p->done, p->total, p->unit, p->rate, time, gap, detail);
+}
+
 static void show_bar(void *user, const pclr_progress *p)
 {
     cli_context *c = user;
-    char left[32], passed[32];
-    int width = 24, filled = p->total ? (int)((double)width * (double)p->done / (double)p->total) : 0;
-    if (filled > width) filled = width;
-    format_time(passed, sizeof passed, p->seconds);
-    fprintf(stderr, "\r\033[K%s ", p->stage);
-    if (p->total) {
-        format_time(left, sizeof left, p->rate > 0 ? (double)(p->total - p->done) / p->rate : 0);
-        fprintf(stderr, "[%.*s%*s] %llu/%llu %s, %.4g/s, %s left", filled, "########################", width - filled, "", (unsigned long long)p->done,
-                (unsigned long long)p->total, p->unit, p->rate, left);
-    } else {
-        fprintf(stderr, "%llu %s, %.4g/s, %s", (unsigned long long)p->done, p->unit, p->rate, passed);
-    }
-    if (p->detail) fprintf(stderr, "  %s", p->detail);
-    c->bar.open = true;
-    if (p->total && p->done >= p->total) {
+    char line[512];
+    int width = format_progress(line, sizeof line, p), limit = terminal_width() - 1;
+    if (width > (int)sizeof line - 1) width = (int)sizeof line - 1;
+    if (width > limit) width = limit;
+    fprintf(stderr, "\r%.*s%*s", width, line, c->bar.width > width ? c->bar.width - width : 0, "");
+    c->bar.width = width;
+    if (p->total > 0 && p->done >= p->total) {
         fputc('\n', stderr);
-        c->bar.open = false;
+        c->bar.width = 0;
     }
     fflush(stderr);
 }
@@ -90,7 +109,7 @@ static void show_json(void *user, const pclr_progress *p)
     (void)user;
     fputs("{\"stage\":", stderr);
     cli_json_string(stderr, p->stage);
-    fprintf(stderr, ",\"done\":%llu,\"total\":%llu,\"unit\":", (unsigned long long)p->done, (unsigned long long)p->total);
+    fprintf(stderr, ",\"done\":%" PRIu64 ",\"total\":%" PRIu64 ",\"unit\":", p->done, p->total);
     cli_json_string(stderr, p->unit);
     fprintf(stderr, ",\"seconds\":%.3f,\"rate\":%.6g", p->seconds, p->rate);
     if (p->detail) {
@@ -105,7 +124,8 @@ static void show_log(void *user, pclr_log_level level, const char *message)
     cli_context *c = user;
     if (level == PCLR_LOG_DEBUG) return;
     cli_bar_clear(&c->bar);
-    fprintf(stderr, "physioclr %s: %s%s\n", c->command->name, level == PCLR_LOG_WARNING ? "warning: " : "", message);
+    const char *warning = level != PCLR_LOG_WARNING ? "" : c->bar.colour ? "\033[33mwarning:\033[0m " : "warning: ";
+    fprintf(stderr, "physioclr %s: %s%s\n", c->command->name, warning, message);
 }
 
 static bool ask_stop(void *user)
@@ -117,29 +137,32 @@ static bool ask_stop(void *user)
 pclr_callbacks cli_callbacks(cli_context *c)
 {
     pclr_callbacks callbacks = {.user = c, .stop = ask_stop};
-    const char *progress = cli_text(c, "progress");
-    const char *term = getenv("TERM");
-    bool quiet = cli_flag(c, "quiet");
-    c->bar.terminal = isatty(STDERR_FILENO) && !getenv("NO_COLOR") && (!term || strcmp(term, "dumb") != 0);
+    const char *progress = cli_text(c, "progress"), *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    bool quiet = cli_flag(c, "quiet"), terminal = isatty(STDERR_FILENO) && (!term || strcmp(term, "dumb") != 0);
+    c->bar.colour = terminal && (!no_colour || !*no_colour);
     if (!quiet) callbacks.log = show_log;
     if (strcmp(progress, "jsonl") == 0)
         callbacks.progress = show_json;
-    else if (!quiet && !cli_json(c) && c->bar.terminal && strcmp(progress, "auto") == 0)
+    else if (!quiet && !cli_json(c) && terminal && strcmp(progress, "auto") == 0)
         callbacks.progress = show_bar;
     return callbacks;
 }
 
 int cli_fail(const cli_context *c, const pclr_error *error)
 {
-    if (c->bar.open) fputc('\n', stderr);
+    if (c->bar.width > 0) fputc('\n', stderr);
     fprintf(stderr, "physioclr %s: %s\n", c->command->name, error->message);
     switch (error->status) {
-    case PCLR_E_ARGUMENT: return CLI_USAGE;
+    case PCLR_E_ARGUMENT:
+        return CLI_USAGE;
     case PCLR_E_FORMAT:
     case PCLR_E_UNSUPPORTED:
-    case PCLR_E_DATA: return CLI_UNUSABLE;
-    case PCLR_E_INTERRUPTED: return CLI_INTERRUPTED;
-    default: return CLI_FAILED;
+    case PCLR_E_DATA:
+        return CLI_UNUSABLE;
+    case PCLR_E_INTERRUPTED:
+        return CLI_INTERRUPTED;
+    default:
+        return CLI_FAILED;
     }
 }
 
@@ -150,8 +173,8 @@ int cli_usage(const cli_context *c, const char *format, ...)
     fprintf(stderr, "physioclr %s: ", c->command->name);
     vfprintf(stderr, format, args);
     va_end(args);
-    fprintf(stderr, "\nusage: physioclr %s [OPTION...] %s\n'physioclr %s --help' lists the options\n", c->command->name, c->command->arguments,
-            c->command->name);
+    fprintf(stderr, "\nusage: physioclr %s [OPTION...] %s\n'physioclr %s --help' lists the options\n", c->command->name,
+            c->command->arguments, c->command->name);
     return CLI_USAGE;
 }
 

@@ -14,9 +14,8 @@ typedef struct cli_value {
 } cli_value;
 
 typedef struct cli_bar {
-    bool terminal;        /* stderr is one, and colours and bars are wanted */
-    bool open;            /* a bar is on the current line */
-    char stage[64];
+    int width;   /* characters of a bar on the current line; 0: none */
+    bool colour; /* stderr is a terminal and NO_COLOR is not set */
 } cli_bar;
 
 struct cli_context {
@@ -38,7 +37,8 @@ extern const size_t cli_command_count;
 int cli_parse(cli_context *c, const cli_command *command, int argc, char **argv);
 void cli_free(cli_context *c);
 const cli_command *cli_find(const char *name);
-const char *cli_nearest(const char *word); /* command closest to a misspelt one, or NULL */
+/* Of two names the one that a misspelt `word` is closer to, by edit distance; NULL when neither is close. Start with NULL. */
+const char *cli_closer(const char *word, const char *best, const char *name);
 
 void cli_print_help(FILE *out, const cli_command *command);
 void cli_print_overview(FILE *out);

@@ -20,7 +20,8 @@ static void print_option(FILE *out, const cli_option *o)
 
 void cli_print_help(FILE *out, const cli_command *command)
 {
-    fprintf(out, "physioclr %s: %s\n\nusage: physioclr %s [OPTION...] %s\n", command->name, command->summary, command->name, command->arguments);
+    fprintf(out, "physioclr %s: %s\n\nusage: physioclr %s [OPTION...] %s\n", command->name, command->summary, command->name,
+            command->arguments);
     if (command->description) fprintf(out, "\n%s\n", command->description);
     if (command->options && command->options[0].name) fputs("\noptions\n", out);
     for (const cli_option *o = command->options; o && o->name; o++) print_option(out, o);
@@ -32,7 +33,9 @@ void cli_print_help(FILE *out, const cli_command *command)
 
 void cli_print_overview(FILE *out)
 {
-    fputs("physioclr: from an archive of ECG recordings to a published AUROC\n\nusage: physioclr COMMAND [OPTION...] [ARGUMENT...]\n\ncommands\n", out);
+    fputs("physioclr: from an archive of ECG recordings to a published AUROC\n\nusage: physioclr COMMAND [OPTION...] "
+          "[ARGUMENT...]\n\ncommands\n",
+          out);
     for (size_t k = 0; k < cli_command_count; k++) fprintf(out, "  %-11s %s\n", cli_commands[k]->name, cli_commands[k]->summary);
     fputs("\n'physioclr COMMAND --help' tells more; 'physioclr help --completion bash' prints shell completion,\n"
           "'physioclr help --man [COMMAND]' a man page. Results go to standard output, progress and messages to standard error.\n",
@@ -77,7 +80,8 @@ static void man_options(FILE *out, const cli_option *options)
 
 static void man_overview(FILE *out)
 {
-    fprintf(out, ".TH PHYSIOCLR 1 \"\" \"physioclr %s\" \"physioclr\"\n.SH NAME\nphysioclr \\- from ECG recordings to a published AUROC\n", pclr_version());
+    fprintf(out, ".TH PHYSIOCLR 1 \"\" \"physioclr %s\" \"physioclr\"\n.SH NAME\nphysioclr \\- from ECG recordings to a published AUROC\n",
+            pclr_version());
     fputs(".SH SYNOPSIS\n\\fBphysioclr\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]\n.SH COMMANDS\n", out);
     for (size_t k = 0; k < cli_command_count; k++) {
         fprintf(out, ".TP\n\\fB%s\\fR(1)\n", cli_commands[k]->name);
@@ -131,7 +135,8 @@ static void complete_bash(FILE *out)
         bash_words(out, cli_common_options);
         fputs("\";;\n", out);
     }
-    fputs("  *) local words=\"\";;\n  esac\n  if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); else COMPREPLY=($(compgen -f -- \"$cur\")); fi\n}\n"
+    fputs("  *) local words=\"\";;\n  esac\n  if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); else "
+          "COMPREPLY=($(compgen -f -- \"$cur\")); fi\n}\n"
           "complete -o filenames -F _physioclr physioclr\n",
           out);
 }

@@ -20,21 +20,14 @@ const cli_command *cli_find(const char *name)
     return NULL;
 }
 
-/* A command shares a misspelt word's beginning, or differs from it in few places; good enough for a hint. */
-const char *cli_nearest(const char *word)
+static int no_such_command(const char *name)
 {
-    const char *best = NULL;
-    size_t best_score = 1;
-    for (size_t k = 0; k < cli_command_count; k++) {
-        const char *name = cli_commands[k]->name;
-        size_t score = 0;
-        for (size_t j = 0; name[j] && word[j]; j++) score += name[j] == word[j];
-        if (score > best_score && score * 2 >= strlen(name)) {
-            best = name;
-            best_score = score;
-        }
-    }
-    return best;
+    const char *near = NULL;
+    for (size_t k = 0; k < cli_command_count; k++) near = cli_closer(name, near, cli_commands[k]->name);
+    fprintf(stderr, "physioclr: no command '%s'", name);
+    if (near) fprintf(stderr, "; did you mean '%s'?", near);
+    fputs("\n'physioclr --help' lists the commands\n", stderr);
+    return CLI_USAGE;
 }
 
 static int run(const cli_command *command, int argc, char **argv)
@@ -65,14 +58,10 @@ int main(int argc, char **argv)
         return CLI_USAGE;
     }
     const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) return close_output(cli_run_help(argc - 2, argv + 2));
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return close_output(cli_run_help(argc - 2, argv + 2));
     if (strcmp(name, "--version") == 0) name = "version";
     const cli_command *command = cli_find(name);
-    if (!command) {
-        const char *near = cli_nearest(name);
-        fprintf(stderr, "physioclr: no command '%s'%s%s%s\n'physioclr --help' lists the commands\n", name, near ? "; did you mean '" : "", near ? near : "",
-                near ? "'?" : "");
-        return CLI_USAGE;
-    }
+    if (!command) return no_such_command(name);
     return close_output(run(command, argc - 2, argv + 2));
 }

@@ -53,6 +53,39 @@ static cli_value *find_short(cli_context *c, char letter)
     return NULL;
 }
 
+/* Levenshtein distance over one row of the table; long words are never close. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    enum { LENGTH_MAX = 63 };
+    size_t row[LENGTH_MAX + 1], m = strlen(a), n = strlen(b);
+    if (m > LENGTH_MAX || n > LENGTH_MAX) return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++) row[j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]), add = row[j - 1] + 1, drop = row[j] + 1;
+            diagonal = row[j];
+            row[j] = add < drop ? add : drop;
+            if (change < row[j]) row[j] = change;
+        }
+    }
+    return row[n];
+}
+
+const char *cli_closer(const char *word, const char *best, const char *name)
+{
+    size_t limit = best ? edit_distance(word, best) : strlen(word) / 2 + 1;
+    return edit_distance(word, name) < limit ? name : best;
+}
+
+static int no_such_option(const cli_context *c, const char *name)
+{
+    const char *near = NULL;
+    for (size_t k = 0; k < c->values; k++) near = cli_closer(name, near, c->value[k].option->name);
+    return near ? cli_usage(c, "no option '--%s'; did you mean '--%s'?", name, near) : cli_usage(c, "no option '--%s'", name);
+}
+
 static bool is_number(const char *text, bool whole)
 {
     char *end = NULL;
@@ -81,7 +114,7 @@ static int parse_long(cli_context *c, int argc, char **argv, int *k)
 {
     const char *name = argv[*k] + 2, *equal = strchr(name, '=');
     cli_value *value = find_long(c, name, equal ? (size_t)(equal - name) : strlen(name));
-    if (!value) return cli_usage(c, "no option '%s'", argv[*k]);
+    if (!value) return no_such_option(c, name);
     if (value->option->type == CLI_FLAG) return equal ? cli_usage(c, "--%s takes no value", value->option->name) : assign(c, value, NULL);
     if (equal) return assign(c, value, equal + 1);
     if (*k + 1 >= argc) return cli_usage(c, "--%s needs a value: %s", value->option->name, value->option->argument);
@@ -113,7 +146,7 @@ static int check_complete(cli_context *c)
         if (c->value[k].option->required && !c->value[k].given) return cli_usage(c, "--%s is required", c->value[k].option->name);
     if ((int)c->arguments < command->arguments_min) return cli_usage(c, "expected %s", command->arguments);
     if (command->arguments_max >= 0 && (int)c->arguments > command->arguments_max)
-        return cli_usage(c, "unexpected '%s'", c->argument[command->arguments_max]);
+        return cli_usage(c, "unexpected argument '%s'", c->argument[command->arguments_max]);
     const char *progress = cli_text(c, "progress");
     if (strcmp(progress, "auto") != 0 && strcmp(progress, "jsonl") != 0 && strcmp(progress, "none") != 0)
         return cli_usage(c, "--progress is auto, jsonl or none, found '%s'", progress);

@@ -20,7 +20,8 @@ struct pclr_config {
     size_t entries;
 };
 
-pclr_status config_create(pclr_config **config, const config_key *const *tables, const size_t *table_sizes, size_t tables_count, pclr_error *error)
+pclr_status config_create(pclr_config **config, const config_key *const *tables, const size_t *table_sizes, size_t tables_count,
+                          pclr_error *error)
 {
     *config = NULL;
     pclr_config *c = NULL;
@@ -121,7 +122,8 @@ static pclr_status check_number(const config_key *key, const char *value, const 
     double v = 0;
     int64_t whole = 0;
     if (key->type == CONFIG_INT) {
-        if (!parse_int(value, &whole)) return error_set(error, PCLR_E_ARGUMENT, "%s: %s is '%s', expected a whole number", where, key->name, value);
+        if (!parse_int(value, &whole))
+            return error_set(error, PCLR_E_ARGUMENT, "%s: %s is '%s', expected a whole number", where, key->name, value);
         v = (double)whole;
     } else if (!parse_double(value, &v)) {
         return error_set(error, PCLR_E_ARGUMENT, "%s: %s is '%s', expected a number", where, key->name, value);
@@ -137,14 +139,18 @@ static pclr_status check(const config_key *key, const char *value, const char *w
     bool truth;
     switch (key->type) {
     case CONFIG_INT:
-    case CONFIG_REAL: return check_number(key, value, where, error);
+    case CONFIG_REAL:
+        return check_number(key, value, where, error);
     case CONFIG_BOOL:
-        if (!parse_bool(value, &truth)) return error_set(error, PCLR_E_ARGUMENT, "%s: %s is '%s', expected true or false", where, key->name, value);
+        if (!parse_bool(value, &truth))
+            return error_set(error, PCLR_E_ARGUMENT, "%s: %s is '%s', expected true or false", where, key->name, value);
         return PCLR_OK;
     case CONFIG_CHOICE:
-        if (!is_choice(key->choices, value)) return error_set(error, PCLR_E_ARGUMENT, "%s: %s is '%s', expected one of %s", where, key->name, value, key->choices);
+        if (!is_choice(key->choices, value))
+            return error_set(error, PCLR_E_ARGUMENT, "%s: %s is '%s', expected one of %s", where, key->name, value, key->choices);
         return PCLR_OK;
-    case CONFIG_TEXT: return PCLR_OK;
+    case CONFIG_TEXT:
+        return PCLR_OK;
     }
     return PCLR_OK;
 }
@@ -155,7 +161,8 @@ static pclr_status unknown_key(const pclr_config *config, const char *key, const
     TRY(mem_alloc(&names, config->entries, sizeof *names, error));
     for (size_t k = 0; k < config->entries; k++) names[k] = config->entry[k].key->name;
     const char *near = text_nearest(key, names, config->entries);
-    pclr_status status = error_set(error, PCLR_E_ARGUMENT, "%s: no key '%s'%s%s%s", where, key, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    pclr_status status = error_set(error, PCLR_E_ARGUMENT, "%s: no key '%s'%s%s%s", where, key, near ? "; did you mean '" : "",
+                                   near ? near : "", near ? "'?" : "");
     mem_free(names);
     return status;
 }
@@ -234,9 +241,11 @@ static pclr_status read_mapping(reader *r, const char *prefix, yaml_node_t *node
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
         yaml_node_t *key = yaml_document_get_node(r->document, pair->key), *value = yaml_document_get_node(r->document, pair->value);
         char name[256], where[512];
-        if (!key || key->type != YAML_SCALAR_NODE || !value) return error_set(error, PCLR_E_ARGUMENT, "%s: a key is not a plain word", r->name);
+        if (!key || key->type != YAML_SCALAR_NODE || !value)
+            return error_set(error, PCLR_E_ARGUMENT, "%s: a key is not a plain word", r->name);
         int n = snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", node_text(key));
-        if (n < 0 || (size_t)n >= sizeof name) return error_set(error, PCLR_E_ARGUMENT, "%s: a key is longer than %zu bytes", r->name, sizeof name);
+        if (n < 0 || (size_t)n >= sizeof name)
+            return error_set(error, PCLR_E_ARGUMENT, "%s: a key is longer than %zu bytes", r->name, sizeof name);
         snprintf(where, sizeof where, "%s:%zu", r->name, key->start_mark.line + 1);
         if (value->type == YAML_MAPPING_NODE)
             TRY(read_mapping(r, name, value, depth + 1, error));
@@ -256,7 +265,8 @@ pclr_status config_from_yaml(pclr_config *config, const char *name, const char *
     yaml_parser_set_input_string(&parser, (const unsigned char *)yaml, size);
     pclr_status status = PCLR_OK;
     if (!yaml_parser_load(&parser, &document)) {
-        status = error_set(error, PCLR_E_FORMAT, "%s:%zu: not YAML: %s", name, parser.problem_mark.line + 1, parser.problem ? parser.problem : "unreadable");
+        status = error_set(error, PCLR_E_FORMAT, "%s:%zu: not YAML: %s", name, parser.problem_mark.line + 1,
+                           parser.problem ? parser.problem : "unreadable");
         yaml_parser_delete(&parser);
         return status;
     }
@@ -314,7 +324,8 @@ static bool begins_group(const pclr_config *config, size_t k, size_t n)
     return true;
 }
 
-/* Writes all keys that begin with the first `n` characters of `prefix` as one mapping: a group's keys stand together, deeper groups indented. */
+/* Writes all keys that begin with the first `n` characters of `prefix` as one mapping: a group's keys stand together, deeper groups
+ * indented. */
 static void add_mapping(text *out, const pclr_config *config, const char *prefix, size_t n, int indent)
 {
     for (size_t k = 0; k < config->entries; k++) {

@@ -93,12 +93,15 @@ static pclr_status read_row(cursor *c, builder *b, pclr_error *error)
     for (bool last = false; !last; n++) {
         bool broken;
         char *field = next_field(c, &last, &broken);
-        if (broken) return error_set(error, PCLR_E_FORMAT, "%s:%lld: a quoted field is not closed before the end of the file", c->name, (long long)line);
+        if (broken)
+            return error_set(error, PCLR_E_FORMAT, "%s:%lld: a quoted field is not closed before the end of the file", c->name,
+                             (long long)line);
         if (n == 0 && last && *field == '\0') return PCLR_OK; /* an empty line */
         if (n < t->columns) row[n] = field;
     }
     if (n != t->columns)
-        return error_set(error, PCLR_E_FORMAT, "%s:%lld: found %zu fields, expected the header's %zu; mend that line", c->name, (long long)line, n, t->columns);
+        return error_set(error, PCLR_E_FORMAT, "%s:%lld: found %zu fields, expected the header's %zu; mend that line", c->name,
+                         (long long)line, n, t->columns);
     t->line[t->rows++] = line;
     return PCLR_OK;
 }

@@ -259,7 +259,8 @@ static pclr_status walk_folder(walk *w, const char *folder, pclr_error *error)
 {
     struct stat s;
     DIR *dir = opendir(folder);
-    if (!dir) return w->depth == 0 ? error_io(error, folder, "open the folder", errno) : PCLR_OK; /* an unreadable inner folder is skipped */
+    if (!dir)
+        return w->depth == 0 ? error_io(error, folder, "open the folder", errno) : PCLR_OK; /* an unreadable inner folder is skipped */
     if (stat(folder, &s) == 0) w->above[w->depth] = (folder_id){s.st_dev, s.st_ino};
     w->depth++;
     pclr_status status = PCLR_OK;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };                /* a cache line, and the widest vector register */
+enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector register */
 enum { ARENA_BLOCK = 64 * 1024, ARENA_ALIGNMENT = 16 };
 
 /* *p_address without assuming that all pointer types share a representation the compiler may look through. */
@@ -80,7 +80,8 @@ pclr_status mem_printf(char **text, pclr_error *error, const char *format, ...)
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    pclr_status status = length < 0 ? error_set(error, PCLR_E_ARGUMENT, "text cannot be formatted") : mem_alloc(text, (size_t)length + 1, 1, error);
+    pclr_status status =
+        length < 0 ? error_set(error, PCLR_E_ARGUMENT, "text cannot be formatted") : mem_alloc(text, (size_t)length + 1, 1, error);
     if (status == PCLR_OK) vsnprintf(*text, (size_t)length + 1, format, again);
     va_end(again);
     return status;

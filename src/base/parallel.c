@@ -103,8 +103,13 @@ progress progress_begin(const pclr_callbacks *callbacks, const char *stage, cons
 static void tell(progress *p, double now, const char *detail)
 {
     if (!p->callbacks || !p->callbacks->progress) return;
-    pclr_progress message = {
-        .stage = p->stage, .done = p->done, .total = p->total, .unit = p->unit, .seconds = now - p->begin, .rate = p->rate, .detail = detail};
+    pclr_progress message = {.stage = p->stage,
+                             .done = p->done,
+                             .total = p->total,
+                             .unit = p->unit,
+                             .seconds = now - p->begin,
+                             .rate = p->rate,
+                             .detail = detail};
     p->callbacks->progress(p->callbacks->user, &message);
 }
 

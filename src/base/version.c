@@ -27,15 +27,24 @@ const char *pclr_build_info(void)
 const char *pclr_status_name(pclr_status status)
 {
     switch (status) {
-    case PCLR_OK: return "ok";
-    case PCLR_E_ARGUMENT: return "argument";
-    case PCLR_E_MEMORY: return "memory";
-    case PCLR_E_IO: return "io";
-    case PCLR_E_FORMAT: return "format";
-    case PCLR_E_UNSUPPORTED: return "unsupported";
-    case PCLR_E_DATA: return "data";
-    case PCLR_E_NUMERIC: return "numeric";
-    case PCLR_E_INTERRUPTED: return "interrupted";
+    case PCLR_OK:
+        return "ok";
+    case PCLR_E_ARGUMENT:
+        return "argument";
+    case PCLR_E_MEMORY:
+        return "memory";
+    case PCLR_E_IO:
+        return "io";
+    case PCLR_E_FORMAT:
+        return "format";
+    case PCLR_E_UNSUPPORTED:
+        return "unsupported";
+    case PCLR_E_DATA:
+        return "data";
+    case PCLR_E_NUMERIC:
+        return "numeric";
+    case PCLR_E_INTERRUPTED:
+        return "interrupted";
     }
     return "unknown";
 }

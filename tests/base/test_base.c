@@ -149,7 +149,8 @@ static void test_philox_known_answers(void **state)
 static void test_streams_differ(void **state)
 {
     (void)state;
-    rng a = rng_make(1, "crop", 0), b = rng_make(1, "crop", 0), c = rng_make(1, "crop", 1), d = rng_make(2, "crop", 0), e = rng_make(1, "init", 0);
+    rng a = rng_make(1, "crop", 0), b = rng_make(1, "crop", 0), c = rng_make(1, "crop", 1), d = rng_make(2, "crop", 0),
+        e = rng_make(1, "init", 0);
     uint64_t first = rng_u64(&a);
     assert_true(first == rng_u64(&b));
     assert_true(first != rng_u64(&c) && first != rng_u64(&d) && first != rng_u64(&e));

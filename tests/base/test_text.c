@@ -238,14 +238,9 @@ static void test_config_yaml(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_locale),
-        cmocka_unit_test(test_numbers_read_back),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_csv_faults_name_the_line),
-        cmocka_unit_test(test_config_checks),
-        cmocka_unit_test(test_config_yaml),
+        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_locale),      cmocka_unit_test(test_numbers_read_back),
+        cmocka_unit_test(test_words),         cmocka_unit_test(test_csv),         cmocka_unit_test(test_csv_faults_name_the_line),
+        cmocka_unit_test(test_config_checks), cmocka_unit_test(test_config_yaml),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
