@@ -20,7 +20,7 @@ static pclr_status class_auroc(const double *score, const uint8_t *label, size_t
     ranking r;
     TRY(check_finite(score, n, stride, error));
     TRY(ranking_create(&r, score, label, n, stride, 1, error));
-    *auroc = ranking_measure(&r, NULL).auroc;
+    *auroc = ranking_measure(&r, NULL, 0).auroc;
     ranking_free(&r);
     return PCLR_OK;
 }

@@ -74,28 +74,68 @@ void ranking_free(ranking *r)
     *r = (ranking){0};
 }
 
-/* Going down the scores, a negative of the group loses against every positive above it and half of those beside it. */
-ranking_areas ranking_measure(const ranking *r, const uint16_t *weight)
+size_t ranking_cut(const ranking *r, double threshold)
 {
-    uint64_t positives = 0, negatives = 0; /* above the current group */
-    uint64_t group_positives = 0, group_negatives = 0;
-    uint64_t doubled = 0; /* twice the Mann-Whitney count */
-    double precision_sum = 0;
+    size_t low = 0, high = r->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->score[middle] >= threshold) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
 
-    for (size_t k = 0; k < r->n; k++) {
+typedef struct passing {
+    uint64_t positives, negatives; /* above the current group */
+    uint64_t doubled;              /* twice the Mann-Whitney count */
+    double precision_sum;
+} passing;
+
+/* Going down the scores, a negative of the group loses against every positive above it and half of those beside it. `from` and `to`
+ * are borders of groups. */
+static void pass(const ranking *r, const uint16_t *weight, size_t from, size_t to, passing *p)
+{
+    uint64_t group_positives = 0, group_negatives = 0;
+    for (size_t k = from; k < to; k++) {
         uint64_t w = weight ? weight[r->record[k]] : 1;
         uint64_t of_positive = r->flags[k] & RANKING_POSITIVE ? w : 0;
         group_positives += of_positive;
         group_negatives += w - of_positive;
         if (!(r->flags[k] & RANKING_GROUP_END)) continue;
-        doubled += group_negatives * (2 * positives + group_positives);
-        positives += group_positives;
-        negatives += group_negatives;
-        if (group_positives > 0) precision_sum += (double)group_positives * (double)positives / (double)(positives + negatives);
+        p->doubled += group_negatives * (2 * p->positives + group_positives);
+        p->positives += group_positives;
+        p->negatives += group_negatives;
+        if (group_positives > 0)
+            p->precision_sum += (double)group_positives * (double)p->positives / (double)(p->positives + p->negatives);
         group_positives = group_negatives = 0;
     }
-    ranking_areas areas = {.auroc = NAN, .average_precision = NAN, .positives = (double)positives, .negatives = (double)negatives};
-    if (positives > 0 && negatives > 0) areas.auroc = (double)doubled / 2 / ((double)positives * (double)negatives);
-    if (positives > 0) areas.average_precision = precision_sum / (double)positives;
+}
+
+ranking_areas ranking_measure(const ranking *r, const uint16_t *weight, size_t cut)
+{
+    passing p = {0};
+    ranking_areas areas = {.auroc = NAN, .average_precision = NAN};
+    pass(r, weight, 0, cut, &p);
+    areas.true_positives = (double)p.positives;
+    areas.false_positives = (double)p.negatives;
+    pass(r, weight, cut, r->n, &p);
+    areas.positives = (double)p.positives;
+    areas.negatives = (double)p.negatives;
+    if (p.positives > 0 && p.negatives > 0) areas.auroc = (double)p.doubled / 2 / (areas.positives * areas.negatives);
+    if (p.positives > 0) areas.average_precision = p.precision_sum / areas.positives;
     return areas;
+}
+
+double ranking_sensitivity_at(const ranking *r, const uint16_t *weight, const ranking_areas *areas, double specificity)
+{
+    double allowed = (1 - specificity) * areas->negatives * (1 + 1e-12);
+    double positives = 0, negatives = 0, best = 0;
+    if (areas->positives <= 0 || areas->negatives <= 0) return NAN;
+    for (size_t k = 0; k < r->n && negatives <= allowed; k++) {
+        double w = weight ? weight[r->record[k]] : 1;
+        if (r->flags[k] & RANKING_POSITIVE) positives += w;
+        else negatives += w;
+        if ((r->flags[k] & RANKING_GROUP_END) && negatives <= allowed) best = positives;
+    }
+    return best / areas->positives;
 }

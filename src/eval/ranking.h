@@ -28,10 +28,17 @@ typedef struct ranking_areas {
     double auroc;             /* NaN when a class has no weight */
     double average_precision; /* NaN without positives */
     double positives, negatives; /* sums of weights */
+    double true_positives, false_positives; /* of the first `cut` entries */
 } ranking_areas;
 
 /* weight[records]: how often each record counts; NULL: once. AUROC is the Mann-Whitney statistic with ties at 1/2 (sums are exact
- * integers); average precision is sum over thresholds of (recall step) * precision, tied scores being one threshold. */
-ranking_areas ranking_measure(const ranking *r, const uint16_t *weight);
+ * integers); average precision is sum over thresholds of (recall step) * precision, tied scores being one threshold. cut: how many of the
+ * highest entries are called positive (see ranking_cut). */
+ranking_areas ranking_measure(const ranking *r, const uint16_t *weight, size_t cut);
+/* How many entries score at least `threshold`. */
+size_t ranking_cut(const ranking *r, double threshold);
+/* Largest sensitivity among thresholds whose specificity is at least `specificity` (not below it by more than rounding); `negatives`
+ * is the sum of weights that ranking_measure returned. NaN when a class has no weight. */
+double ranking_sensitivity_at(const ranking *r, const uint16_t *weight, const ranking_areas *areas, double specificity);
 
 #endif
