@@ -462,6 +462,15 @@ typedef struct pclr_evaluate_options {
     uint64_t seed;
     double sensitivity_at;    /* specificity at which sensitivity is reported; 0: 0.9 */
     int threads;
+    double prevalence;        /* at which the positive predictive value is reported; 0: not */
+    const char *interval;     /* "percentile" or "bca"; NULL: percentile */
+    bool stratified;          /* draw patients within the stratum of their rarest positive class */
+    const char *thresholds;   /* "0.4" or "CLASS=0.4,CLASS=0.2"; NULL: by F1 on validation where there is one, else 0.5 */
+    const char *validation;   /* predictions on the validation records; NULL: the prediction file itself */
+    const char *validation_split; /* like split; NULL: "name:validation" when split is "name:test" */
+    bool allow_missing;       /* labelled records of the split without a prediction are a note, not an error */
+    bool segments;            /* evaluate rows with a column `segment` one by one; false: mean over a record's segments */
+    const char *const *name;  /* pclr_compare: one name a file; NULL: the files' base names */
 } pclr_evaluate_options;
 
 /* AUROC with ties at 1/2; PCLR_E_DATA when one class is missing. score[n], label[n] (0, 1; others are skipped). */
