@@ -18,6 +18,17 @@ static void print_option(FILE *out, const cli_option *o)
     fputc('\n', out);
 }
 
+/* The lines of a text, each behind `indent` blanks; a table may hold them indented or not. */
+static void print_lines(FILE *out, const char *text, int indent)
+{
+    while (*text) {
+        text += strspn(text, " ");
+        size_t length = strcspn(text, "\n");
+        fprintf(out, "%*s%.*s\n", length > 0 ? indent : 0, "", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
 void cli_print_help(FILE *out, const cli_command *command)
 {
     fprintf(out, "physioclr %s: %s\n\nusage: physioclr %s [OPTION...] %s\n", command->name, command->summary, command->name,
@@ -27,7 +38,10 @@ void cli_print_help(FILE *out, const cli_command *command)
     for (const cli_option *o = command->options; o && o->name; o++) print_option(out, o);
     fputs("\ncommon options\n", out);
     for (const cli_option *o = cli_common_options; o->name; o++) print_option(out, o);
-    if (command->examples) fprintf(out, "\nexamples\n%s\n", command->examples);
+    if (command->examples) {
+        fputs("\nexamples\n", out);
+        print_lines(out, command->examples, 2);
+    }
     fputs("\nexit status: 0 done, 1 failed, 2 wrong use, 3 input not usable, 4 done in part, 130 interrupted\n", out);
 }
 
@@ -38,7 +52,8 @@ void cli_print_overview(FILE *out)
           out);
     for (size_t k = 0; k < cli_command_count; k++) fprintf(out, "  %-11s %s\n", cli_commands[k]->name, cli_commands[k]->summary);
     fputs("\n'physioclr COMMAND --help' tells more; 'physioclr help --completion bash' prints shell completion,\n"
-          "'physioclr help --man [COMMAND]' a man page. Results go to standard output, progress and messages to standard error.\n",
+          "'physioclr help --man [COMMAND]' a man page, 'physioclr help --keys' the keys of a run's configuration.\n"
+          "Results go to standard output, progress and messages to standard error.\n",
           out);
 }
 
