@@ -37,16 +37,28 @@ pclr_status modelfile_strings(modelfile *m, const char *key, const char *const *
     return put_json(m, key, list, error);
 }
 
-/* Layout, segment length and rate: enough to compute the same features from a raw recording. */
+/* The segments' length; only those of records shorter than it are shorter. */
+static int64_t longest_segment(const dataset_physiology *y)
+{
+    int64_t longest = 0;
+    for (size_t s = 0; s < y->segments; s++)
+        if (y->segment_length[s] > longest) longest = y->segment_length[s];
+    return longest;
+}
+
+/* Layout, segment length, rate and leads: enough to compute the same features from a raw recording. */
 static pclr_status put_feature_space(modelfile *m, pclr_error *error)
 {
     const feature_space *s = m->space;
     const pool *p = m->source;
-    double rate = pclr_dataset_rate(p->dataset), seconds = p->physiology.segments ? (double)p->physiology.segment_length[0] / rate : 0.0;
+    double rate = pclr_dataset_rate(p->dataset), seconds = (double)longest_segment(&p->physiology) / rate;
     int64_t features = (int64_t)s->features, components = (int64_t)s->components;
+    json_t *leads = json_array();
+    for (size_t k = 0; k < pclr_dataset_leads(p->dataset); k++)
+        json_array_append_new(leads, json_string(pclr_dataset_lead_name(p->dataset, k)));
     TRY(put_json(m, "features",
-                 json_pack("{s:s, s:f, s:f, s:f}", "layout", p->physiology.layout, "segment_seconds", seconds, "rate", rate, "limit",
-                           (double)s->limit),
+                 json_pack("{s:s, s:f, s:f, s:f, s:o}", "layout", p->physiology.layout, "segment_seconds", seconds, "rate", rate, "limit",
+                           (double)s->limit, "leads", leads),
                  error));
     TRY(st_writer_add(m->writer, "features.mean", "F32", nn_shape1(features), s->mean, error));
     TRY(st_writer_add(m->writer, "features.scale", "F32", nn_shape1(features), s->scale, error));
