@@ -21,6 +21,19 @@ foreach(folder IN LISTS PCLR_FOLDERS)
   list(APPEND before ${folder})
 endforeach()
 
+# docs/architecture.md shows the same table.
+file(READ ${SOURCE}/docs/architecture.md page)
+foreach(folder IN LISTS PCLR_FOLDERS)
+  string(REPLACE ";" ", " row "${PCLR_SEES_${folder}}")
+  if(NOT row)
+    set(row nothing)
+  endif()
+  string(FIND "${page}" "| `${folder}` | ${row} |" position)
+  if(position LESS 0)
+    fault("docs/architecture.md: no row '| `${folder}` | ${row} |'")
+  endif()
+endforeach()
+
 # Every folder of src/ is under the law.
 file(GLOB folders RELATIVE ${SOURCE}/src ${SOURCE}/src/*)
 foreach(folder IN LISTS folders)
