@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of operations, seen from the inside. An operation is a row: the kernels of a backend, what they keep from the
+ * forward to the backward pass, and what of the forward pass the backward kernel reads again (so that the plan knows how
+ * long every tensor must live). `reference` fills the whole table; other backends replace rows.
+ *
+ * Shape letters: B batch, T time, C channels (N, K in products), D model width, H heads.
+ */
+#ifndef PCLR_NN_BACKEND_H
+#define PCLR_NN_BACKEND_H
+
+#include "nn/nn.h"
+
+typedef enum nn_op {
+    /* leaves and other names of the same memory: no kernels */
+    NN_OP_INPUT, NN_OP_PARAM, NN_OP_CONSTANT, NN_OP_RESHAPE, NN_OP_STOP_GRADIENT,
+    /* products */
+    NN_OP_LINEAR, NN_OP_MATMUL, NN_OP_CONV1D, NN_OP_CONV_TRANSPOSE1D,
+    /* element by element */
+    NN_OP_ADD, NN_OP_SUB, NN_OP_MUL, NN_OP_DIV, NN_OP_AFFINE, NN_OP_RELU, NN_OP_GELU, NN_OP_SILU, NN_OP_TANH, NN_OP_SIGMOID,
+    NN_OP_SOFTPLUS, NN_OP_EXP, NN_OP_LOG, NN_OP_SQRT, NN_OP_SQUARE, NN_OP_GLU, NN_OP_WHERE, NN_OP_DROPOUT,
+    /* normalisation */
+    NN_OP_LAYER_NORM, NN_OP_GROUP_NORM, NN_OP_BATCH_NORM, NN_OP_WEIGHT_NORM, NN_OP_L2_NORMALIZE,
+    /* reductions */
+    NN_OP_SUM, NN_OP_MEAN, NN_OP_MAX, NN_OP_SUM_ALL, NN_OP_MEAN_ALL, NN_OP_SOFTMAX, NN_OP_LOG_SOFTMAX, NN_OP_MASKED_LOGSUMEXP,
+    /* time */
+    NN_OP_MAX_POOL1D, NN_OP_AVG_POOL1D, NN_OP_ATTENTION, NN_OP_S4D,
+    /* shape */
+    NN_OP_PERMUTE, NN_OP_CONCAT, NN_OP_SLICE, NN_OP_GATHER, NN_OP_ONE_HOT_MAX,
+    /* losses */
+    NN_OP_MSE, NN_OP_HUBER, NN_OP_BCE_LOGITS, NN_OP_CROSS_ENTROPY,
+    NN_OPS
+} nn_op;
+
+const char *nn_op_name(nn_op op);
+
+/* Constants of an operation; each operation uses the members that bear its words. */
+typedef struct nn_args {
+    int64_t stride, pad_left, pad_right, dilation, groups, size; /* convolution, pooling, group norm */
+    int64_t heads, begin;
+    int axis, axes[NN_MAX_RANK];
+    bool transpose_a, transpose_b, reverse;
+    double scale, shift, eps, momentum, p, delta;
+} nn_args;
+
+typedef struct nn_tensor {
+    nn_shape shape;
+    int64_t size;  /* elements */
+    void *data;    /* elements of the backend's type, or int32 */
+    void *grad;    /* NULL: no gradient wanted */
+    bool add;      /* the backward kernel adds to grad; otherwise it writes grad */
+} nn_tensor;
+
+/* One node as its kernels see it. An absent optional input has data NULL and size 0. */
+typedef struct nn_call {
+    const nn_args *args;
+    int inputs;
+    nn_tensor *in;
+    nn_tensor out;
+    void *saved;        /* from the forward to the backward pass */
+    void *work;         /* for the time of one kernel */
+    void *state;        /* made by prepare, e.g. library primitives */
+    bool training;      /* batch statistics, dropout, running statistics are updated */
+    int threads;
+    uint32_t key[2];    /* random numbers: Philox key of this node ... */
+    uint64_t step;      /* ... and counter */
+} nn_call;
+
+enum { NN_READS_OUT = 1 << 30 };   /* bit k: input k */
+enum {
+    NN_IN_PLACE = 1,      /* out may share memory with in[0] (same size) */
+    NN_IN_PLACE_GRAD = 2  /* the gradient of in[0] may share memory with that of out; needs `writes` */
+};
+
+typedef struct nn_kernel {
+    void (*forward)(const nn_call *call);
+    void (*backward)(const nn_call *call);      /* NULL: no gradient flows through */
+    unsigned reads;                             /* what the backward kernel reads: inputs' bits, NN_READS_OUT */
+    unsigned flags;
+    bool writes;                                /* honours nn_tensor.add; otherwise it always adds and is given zeros */
+    size_t (*saved)(const nn_call *call);       /* bytes */
+    size_t (*work)(const nn_call *call);        /* bytes */
+    pclr_status (*prepare)(nn_call *call, pclr_error *error); /* shapes known, data not; sets state */
+    void (*release)(void *state);
+} nn_kernel;
+
+struct nn_backend {
+    const char *name;
+    int threads;
+    size_t element;            /* bytes of a real: 4, or 8 in reference64 */
+    nn_kernel kernel[NN_OPS];
+};
+
+/* Whole tables, and replacements. reference64 computes in double: for finite differences. */
+void nn_reference32_fill(nn_kernel kernel[NN_OPS]);
+void nn_reference64_fill(nn_kernel kernel[NN_OPS]);
+void nn_onednn_fill(nn_kernel kernel[NN_OPS]);
+
+/* Update of n parameters by AdamW; see adamw.c. */
+typedef struct nn_adamw_update {
+    double rate, beta1, beta2, eps, decay, correction1, correction2, gradient_scale;
+} nn_adamw_update;
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the graph: nodes, and the helpers with which operations are built. */
+#ifndef PCLR_NN_GRAPH_H
+#define PCLR_NN_GRAPH_H
+
+#include <stdarg.h>
+
+#include "base/memory.h"
+#include "nn/backend.h"
+
+typedef struct nn_node {
+    nn_op op;
+    nn_type type;
+    nn_shape shape;
+    nn_args args;
+    int inputs;
+    nn_id *in;
+    const char *name;           /* inputs and parameters */
+    nn_parameter *parameter;
+    void *constant;             /* values of a constant, float */
+    nn_id root;                 /* the node whose memory this one names (reshape, stop_gradient); itself otherwise */
+    unsigned no_grad;           /* bit k: no gradient flows to input k, by the operation's definition */
+    double flop;                /* of the forward pass */
+    bool keep, want_grad;
+    /* set by the plan */
+    bool used;                  /* the loss or a kept tensor depends on it */
+    bool needs_grad;            /* something before it (or itself) wants a gradient */
+    bool active;                /* and the loss depends on it: it has a gradient */
+    bool runs_backward;
+    nn_call call;
+    void *data, *grad;          /* of roots */
+} nn_node;
+
+struct nn_graph {
+    nn_backend *backend;
+    nn_params *params;
+    nn_mode mode;
+    arena *memory;              /* nodes' small things */
+    nn_node *node;
+    size_t nodes, capacity;
+    char scope[512];
+    size_t scope_start[32];
+    int scopes;
+    pclr_error error;           /* the first building error */
+    bool failed, compiled;
+    nn_id loss;
+    void *block;                /* tensors, their gradients, what kernels save, scratch: one block */
+    nn_memory sizes;
+    double *seconds;            /* [NN_OPS][2]: forward, backward; NULL: no profile asked for */
+    bool ran_forward;
+};
+
+/* A new node; inputs may hold NN_NONE for absent optional ones. NN_NONE when the graph has failed. */
+nn_id nn_node_add(nn_graph *g, nn_op op, nn_shape shape, const nn_id *in, int inputs, nn_args args);
+static inline nn_node *nn_node_at(const nn_graph *g, nn_id id)
+{
+    return &g->node[id];
+}
+static inline nn_shape nn_node_shape(const nn_graph *g, nn_id id)
+{
+    return g->node[id].shape;
+}
+/* True when no error has stuck and every id names a node; otherwise the error sticks. */
+bool nn_node_inputs_ok(nn_graph *g, const char *op, const nn_id *in, int inputs);
+/* "[32][156][256]" into text[64]; returns text. */
+const char *nn_shape_text(nn_shape s, char text[96]);
+bool nn_shape_equal(nn_shape a, nn_shape b);
+/* Product of all axes but the last (rows), the last axis (columns; 1 for scalars). */
+int64_t nn_shape_rows(nn_shape s);
+int64_t nn_shape_last(nn_shape s);
+
+/* params.c */
+uint64_t nn_params_seed(const nn_params *params);
+pclr_status nn_params_declare(nn_params *params, const char *name, nn_shape shape, nn_init init, nn_parameter **parameter, pclr_error *error);
+pclr_status nn_params_need_grad(nn_parameter *parameter, pclr_error *error);
+
+#endif

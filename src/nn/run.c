@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running a compiled graph, and telling where the time went. */
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "base/text.h"
+#include "nn/graph.h"
+
+static bool runs(const nn_node *node)
+{
+    return node->used && node->call.in != NULL;
+}
+
+static double now(const nn_graph *g)
+{
+    return g->seconds ? clock_seconds() : 0;
+}
+
+pclr_status nn_graph_forward(nn_graph *g, uint64_t step, pclr_error *error)
+{
+    if (!g->compiled) return error_set(error, PCLR_E_ARGUMENT, "the graph is not compiled; call nn_graph_compile first");
+    const int before = omp_get_max_threads(); /* libraries below take the thread count of the calling thread */
+    omp_set_num_threads(g->backend->threads);
+    for (size_t i = 0; i < g->nodes; i++) {
+        nn_node *node = &g->node[i];
+        if (!runs(node)) continue;
+        const double begin = now(g);
+        node->call.step = step;
+        g->backend->kernel[node->op].forward(&node->call);
+        if (g->seconds) g->seconds[2 * node->op] += clock_seconds() - begin;
+    }
+    omp_set_num_threads(before);
+    g->ran_forward = true;
+    return PCLR_OK;
+}
+
+/* Kernels that only add are given zeros where nobody wrote before. */
+static void clear_gradients(const nn_graph *g, const nn_call *call)
+{
+    for (int k = 0; k < call->inputs; k++)
+        if (call->in[k].grad && !call->in[k].add) memset(call->in[k].grad, 0, (size_t)call->in[k].size * g->backend->element);
+}
+
+static void clear_wanted(nn_graph *g)
+{
+    for (size_t i = 0; i < g->nodes; i++) {
+        nn_node *node = &g->node[i];
+        const bool own_gradient = node->op == NN_OP_PARAM && g->backend->element != sizeof(float);
+        if (node->grad && (own_gradient || (node->want_grad && !node->active)))
+            memset(node->grad, 0, (size_t)nn_shape_size(node->shape) * g->backend->element);
+    }
+}
+
+pclr_status nn_graph_backward(nn_graph *g, double scale, pclr_error *error)
+{
+    if (!g->ran_forward) return error_set(error, PCLR_E_ARGUMENT, "nn_graph_backward needs nn_graph_forward before it");
+    if (g->mode != NN_TRAIN || g->loss == NN_NONE)
+        return error_set(error, PCLR_E_ARGUMENT, "this graph has no backward pass; create it with NN_TRAIN and compile it with a loss");
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(g->backend->threads);
+    clear_wanted(g);
+    nn_node *loss = &g->node[g->node[g->loss].root];
+    if (loss->grad && g->backend->element == sizeof(float)) *(float *)loss->grad = (float)scale;
+    if (loss->grad && g->backend->element == sizeof(double)) *(double *)loss->grad = scale;
+    for (size_t i = g->nodes; i-- > 0;) {
+        nn_node *node = &g->node[i];
+        if (!node->runs_backward) continue;
+        const double begin = now(g);
+        const nn_kernel *kernel = &g->backend->kernel[node->op];
+        if (!kernel->writes) clear_gradients(g, &node->call);
+        kernel->backward(&node->call);
+        if (g->seconds) g->seconds[2 * node->op + 1] += clock_seconds() - begin;
+    }
+    omp_set_num_threads(before);
+    return PCLR_OK;
+}
+
+/* ---- profile ---- */
+
+typedef struct profile_line {
+    nn_op op;
+    double forward, backward;
+} profile_line;
+
+static int by_time(const void *a, const void *b)
+{
+    const profile_line *x = a, *y = b;
+    const double tx = x->forward + x->backward, ty = y->forward + y->backward;
+    if (tx < ty) return 1;
+    if (tx > ty) return -1;
+    return (int)x->op - (int)y->op;
+}
+
+pclr_status nn_graph_profile(nn_graph *g, char **text_out, pclr_error *error)
+{
+    text t = {0};
+    profile_line line[NN_OPS];
+    double total = 0;
+    if (!g->seconds) {
+        TRY(mem_alloc(&g->seconds, 2 * NN_OPS, sizeof *g->seconds, error));
+        return mem_strdup(text_out, "", error);
+    }
+    for (int k = 0; k < NN_OPS; k++) {
+        line[k] = (profile_line){(nn_op)k, g->seconds[2 * k], g->seconds[2 * k + 1]};
+        total += line[k].forward + line[k].backward;
+    }
+    qsort(line, NN_OPS, sizeof *line, by_time);
+    for (int k = 0; k < NN_OPS; k++) {
+        const double both = line[k].forward + line[k].backward;
+        if (both > 0)
+            text_add(&t, "%-18s %9.3f ms  (forward %9.3f, backward %9.3f) %5.1f %%\n", nn_op_name(line[k].op), 1e3 * both, 1e3 * line[k].forward,
+                     1e3 * line[k].backward, 100 * both / total);
+    }
+    memset(g->seconds, 0, 2 * NN_OPS * sizeof *g->seconds);
+    pclr_status status = text_ok(&t, error);
+    if (status == PCLR_OK) status = mem_strdup(text_out, t.data ? t.data : "", error);
+    text_free(&t);
+    return status;
+}
