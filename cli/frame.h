@@ -44,7 +44,7 @@ void cli_print_help(FILE *out, const cli_command *command);
 void cli_print_overview(FILE *out);
 void cli_print_man(FILE *out, const cli_command *command);       /* roff; NULL: the overview page */
 void cli_print_completion(FILE *out, const char *shell);          /* bash, zsh or fish */
-int cli_run_help(int argc, char **argv);                          /* physioclr help [COMMAND] [--man] [--keys] [--completion SHELL] */
+int cli_run_help(int argc, char **argv);                          /* physioclr help [COMMAND] [--man] [--completion SHELL] */
 
 /* Installs SIGINT and SIGTERM handlers that ask the running command to stop; a second signal ends at once. */
 void cli_catch_signals(void);

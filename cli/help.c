@@ -52,7 +52,7 @@ void cli_print_overview(FILE *out)
           out);
     for (size_t k = 0; k < cli_command_count; k++) fprintf(out, "  %-11s %s\n", cli_commands[k]->name, cli_commands[k]->summary);
     fputs("\n'physioclr COMMAND --help' tells more; 'physioclr help --completion bash' prints shell completion,\n"
-          "'physioclr help --man [COMMAND]' a man page, 'physioclr help --keys' the keys of a run's configuration.\n"
+          "'physioclr help --man [COMMAND]' a man page.\n"
           "Results go to standard output, progress and messages to standard error.\n",
           out);
 }

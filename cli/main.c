@@ -5,12 +5,22 @@
 
 #include "frame.h"
 
-extern const cli_command cli_fiducials_command, cli_version_command;
+/* clang-format off */
+#define EACH_COMMAND(X) \
+    X(fiducials)        \
+    X(pretrain)         \
+    X(probe)            \
+    X(finetune)         \
+    X(embed)            \
+    X(predict)          \
+    X(version)
+/* clang-format on */
 
-const cli_command *const cli_commands[] = {
-    &cli_fiducials_command,
-    &cli_version_command,
-};
+#define DECLARE(name) extern const cli_command cli_##name##_command;
+EACH_COMMAND(DECLARE)
+
+#define ADDRESS(name) &cli_##name##_command,
+const cli_command *const cli_commands[] = {EACH_COMMAND(ADDRESS)};
 const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
 
 const cli_command *cli_find(const char *name)

@@ -38,5 +38,5 @@ sh -n completion 2>/dev/null || bash -n completion
 for command in $commands; do has completion "$command"; done
 expect 0 "$PHYSIOCLR" help --completion zsh
 expect 0 "$PHYSIOCLR" help --completion fish
-expect 0 "$PHYSIOCLR" help --keys
+expect 0 "$PHYSIOCLR" pretrain --keys
 has out "^objective.tau "
