@@ -8,11 +8,6 @@
 /* clang-format off */
 #define EACH_COMMAND(X) \
     X(fiducials)        \
-    X(pretrain)         \
-    X(probe)            \
-    X(finetune)         \
-    X(embed)            \
-    X(predict)          \
     X(version)
 /* clang-format on */
 
