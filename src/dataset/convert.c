@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A recording as the dataset stores it: its leads in the dataset's order, at the dataset's rate, int16 microvolts. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataset/import.h"
+#include "record/record.h"
+#include "signal/interpolate.h"
+#include "signal/resample.h"
+
+enum { RESAMPLERS = 8, LEADS_MAX = 12 };
+
+struct converter {
+    convert_target target;
+    struct {
+        double rate;
+        resampler *resampler;
+    } cached[RESAMPLERS];
+    size_t next;          /* place that is given up next */
+    float *bridged, *out; /* work space */
+    size_t bridged_size, out_size;
+};
+
+pclr_status converter_create(converter **c, const convert_target *target, pclr_error *error)
+{
+    TRY(mem_alloc(c, 1, sizeof **c, error));
+    (*c)->target = *target;
+    return PCLR_OK;
+}
+
+void converter_destroy(converter **c)
+{
+    if (!c || !*c) return;
+    for (size_t k = 0; k < RESAMPLERS; k++) resampler_destroy(&(*c)->cached[k].resampler);
+    mem_free((*c)->bridged);
+    mem_free((*c)->out);
+    mem_release(c);
+}
+
+static pclr_status find_resampler(converter *c, double rate, resampler **r, pclr_error *error)
+{
+    *r = NULL;
+    if (rate == c->target.rate) return PCLR_OK;
+    for (size_t k = 0; k < RESAMPLERS; k++) {
+        if (c->cached[k].resampler && c->cached[k].rate == rate) {
+            *r = c->cached[k].resampler;
+            return PCLR_OK;
+        }
+    }
+    size_t place = c->next++ % RESAMPLERS;
+    resampler_destroy(&c->cached[place].resampler);
+    TRY(resampler_create(&c->cached[place].resampler, rate, c->target.rate, error));
+    c->cached[place].rate = rate;
+    *r = c->cached[place].resampler;
+    return PCLR_OK;
+}
+
+static pclr_status need_space(float **space, size_t *size, size_t wanted, pclr_error *error)
+{
+    if (wanted <= *size) return PCLR_OK;
+    mem_release(space);
+    *size = 0;
+    TRY(mem_alloc(space, wanted, sizeof **space, error));
+    *size = wanted;
+    return PCLR_OK;
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Median of at most 4096 evenly drawn samples: good enough for an offset. */
+static double rough_median(const float *x, size_t n)
+{
+    float drawn[4096];
+    size_t count = n < 4096 ? n : 4096;
+    for (size_t k = 0; k < count; k++) drawn[k] = x[k * n / count];
+    qsort(drawn, count, sizeof *drawn, compare_floats);
+    return (double)drawn[count / 2];
+}
+
+/* Electrode offsets may lie far beyond +-32.767 mV, the range of int16 microvolts; then the lead's median is taken away. */
+static void pack_lead(const float *x, size_t n, int16_t *out, size_t stride, bool *offset_removed)
+{
+    float largest = 0;
+    double offset = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        float a = fabsf(x[i]);
+        if (a > largest) largest = a;
+    }
+    if (largest * 1000 > INT16_MAX) {
+        offset = rough_median(x, n);
+        *offset_removed = true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        double v = ((double)x[i] - offset) * 1000;
+        v = v > INT16_MAX ? INT16_MAX : v < -INT16_MAX ? -INT16_MAX : v;
+        out[i * stride] = (int16_t)lrint(v);
+    }
+}
+
+/* A stored sample is missing where the nearest recorded one is. */
+static void mark_missing(const uint8_t *valid, size_t n_in, size_t n, double step, int16_t *out, size_t stride)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t nearest = (size_t)((double)i * step + 0.5);
+        if (nearest >= n_in) nearest = n_in - 1;
+        if (!valid[nearest]) out[i * stride] = PCLR_SAMPLE_MISSING;
+    }
+}
+
+static pclr_status convert_lead(converter *c, const pclr_record *r, size_t channel, const resampler *rate_change, stored_record *s,
+                                size_t lead, pclr_error *error)
+{
+    const float *x = r->signal + channel * r->samples;
+    const uint8_t *valid = r->valid ? r->valid + channel * r->samples : NULL;
+    int16_t *out = s->sample + lead;
+    size_t n = (size_t)s->length;
+
+    if (valid && memchr(valid, 0, r->samples)) {
+        TRY(need_space(&c->bridged, &c->bridged_size, r->samples, error));
+        bridge_gaps(x, valid, r->samples, INFINITY, c->bridged);
+        x = c->bridged;
+    } else {
+        valid = NULL;
+    }
+    if (rate_change) {
+        TRY(need_space(&c->out, &c->out_size, n, error));
+        resampler_apply(rate_change, x, (int64_t)r->samples, 1, c->out, 1);
+        x = c->out;
+    }
+    pack_lead(x, n, out, c->target.leads, &s->offset_removed);
+    if (valid) mark_missing(valid, r->samples, n, r->rate / c->target.rate, out, c->target.leads);
+    return PCLR_OK;
+}
+
+/* Eight bytes a step; only to tell recordings apart and to notice changes. */
+static uint64_t hash_samples(const int16_t *sample, size_t count)
+{
+    uint64_t h = UINT64_C(0x9e3779b97f4a7c15), word;
+    size_t bytes = count * sizeof *sample, at = 0;
+
+    for (; at + 8 <= bytes; at += 8) {
+        memcpy(&word, (const char *)sample + at, 8);
+        h = (h ^ word) * UINT64_C(0xff51afd7ed558ccd);
+        h ^= h >> 32;
+    }
+    word = 0;
+    memcpy(&word, (const char *)sample + at, bytes - at);
+    h = (h ^ word ^ (uint64_t)bytes << 48) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 29;
+}
+
+static int find_channel(const pclr_record *r, const char *name)
+{
+    pclr_lead lead = pclr_lead_from_name(name);
+    if (lead != PCLR_LEAD_OTHER) return pclr_record_find_lead(r, lead);
+    for (size_t k = 0; k < r->leads; k++) {
+        if (r->channel[k].lead == PCLR_LEAD_OTHER && strcmp(r->channel[k].name, name) == 0) return (int)k;
+    }
+    return -1;
+}
+
+static pclr_status convert_leads(converter *c, stored_record *s, const pclr_record *r, pclr_error *error)
+{
+    resampler *rate_change = NULL;
+    size_t leads = c->target.leads;
+    int channel[LEADS_MAX];
+
+    for (size_t k = 0; k < leads; k++) {
+        channel[k] = find_channel(r, c->target.lead_name[k]);
+        if (channel[k] >= 0) s->lead_mask |= UINT32_C(1) << k;
+    }
+    if (s->lead_mask == 0) {
+        return error_set(error, PCLR_E_DATA,
+                         "%s: leads %s%s; none of them is in the dataset; import it alone, or name its leads with --leads", r->path,
+                         r->channel[0].name, r->leads > 1 ? ", ..." : "");
+    }
+    TRY(find_resampler(c, r->rate, &rate_change, error));
+    s->length = rate_change ? resampler_length(rate_change, (int64_t)r->samples) : (int64_t)r->samples;
+    TRY(record_check_size(r->path, leads, (uint64_t)s->length, error));
+    TRY(mem_alloc(&s->sample, (size_t)s->length * leads, sizeof *s->sample, error));
+    for (size_t k = 0; k < leads; k++) {
+        if (channel[k] >= 0) {
+            TRY(convert_lead(c, r, (size_t)channel[k], rate_change, s, k, error));
+        } else {
+            for (int64_t i = 0; i < s->length; i++) s->sample[(size_t)i * leads + k] = PCLR_SAMPLE_MISSING;
+        }
+    }
+    s->source_rate = r->rate;
+    s->hash = hash_samples(s->sample, (size_t)s->length * leads);
+    return PCLR_OK;
+}
+
+/* A single lead without a standard name may be known to the archive ("ECG" of a hand-held recorder is lead I). */
+static void name_single_lead(pclr_record *r, const char *single)
+{
+    if (single && r->leads == 1 && r->channel[0].lead == PCLR_LEAD_OTHER) record_set_channel(r, 0, single);
+}
+
+pclr_status convert_record(converter *c, stored_record *out, pclr_record **record, const char *single, pclr_error *error)
+{
+    memset(out, 0, sizeof *out);
+    out->record = *record;
+    *record = NULL;
+    name_single_lead(out->record, single);
+    TRY(convert_leads(c, out, out->record, error));
+    mem_release(&out->record->signal);
+    mem_release(&out->record->valid);
+    return PCLR_OK;
+}
+
+void stored_record_free(stored_record *s)
+{
+    mem_free(s->sample);
+    pclr_record_destroy(&s->record);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---- the leads of a dataset ---- */
+
+static pclr_status add_lead(convert_target *t, const char *name, pclr_error *error)
+{
+    for (size_t k = 0; k < t->leads; k++) {
+        if (strcmp(t->lead_name[k], name) == 0) return PCLR_OK;
+    }
+    if (t->leads == LEADS_MAX)
+        return error_set(error, PCLR_E_ARGUMENT, "more than %d leads; expected at most %d; choose them with --leads", LEADS_MAX, LEADS_MAX);
+    snprintf(t->lead_name[t->leads++], sizeof t->lead_name[0], "%.15s", name);
+    return PCLR_OK;
+}
+
+static pclr_status named_leads(convert_target *target, const char *wanted, pclr_error *error)
+{
+    char **name = NULL;
+    size_t count = 0;
+
+    TRY(text_split(wanted, ',', &name, &count, error));
+    pclr_status status = PCLR_OK;
+    for (size_t k = 0; status == PCLR_OK && k < count; k++) {
+        const char *standard = pclr_lead_name(pclr_lead_from_name(name[k]));
+        if (name[k][0]) status = add_lead(target, standard ? standard : name[k], error);
+    }
+    mem_free(name);
+    if (status == PCLR_OK && target->leads == 0)
+        status = error_set(error, PCLR_E_ARGUMENT, "--leads \"%s\"; expected names such as I,II,V1", wanted);
+    return status;
+}
+
+/* A look at up to 256 recordings, evenly spread: their first sample is enough to know their leads. */
+pclr_status convert_choose_leads(convert_target *target, const char *wanted, const pclr_record_list *list, const archive_set *archives,
+                                 const size_t *archive_of, const pclr_read_options *read, pclr_error *error)
+{
+    enum { LOOKS = 256 };
+    bool seen[PCLR_LEAD_STANDARD] = {false};
+    char other[LEADS_MAX][16];
+    size_t others = 0, standard = 0, looks = list->count < LOOKS ? list->count : LOOKS;
+
+    target->leads = 0;
+    if (wanted) return named_leads(target, wanted, error);
+    for (size_t k = 0; k < looks && standard < PCLR_LEAD_STANDARD; k++) {
+        size_t at = k * list->count / looks;
+        pclr_record *r = NULL;
+        pclr_read_options look = *read;
+        const archive *a = &archives->archive[archive_of[at]];
+        look.count = 1;
+        look.derive_leads = true;
+        if (pclr_record_read(&r, list->path[at], &look, NULL) != PCLR_OK) continue; /* it will be told when its turn comes */
+        layout_facts facts = {0};
+        if (a->layout) a->layout->facts(a->state, list->path[at], &facts);
+        name_single_lead(r, facts.lead);
+        for (size_t c = 0; c < r->leads; c++) {
+            pclr_lead lead = r->channel[c].lead;
+            if (lead != PCLR_LEAD_OTHER) {
+                standard += !seen[lead];
+                seen[lead] = true;
+            } else if (others < LEADS_MAX) {
+                size_t o = 0;
+                while (o < others && strncmp(other[o], r->channel[c].name, 15) != 0) o++;
+                if (o == others) snprintf(other[others++], sizeof other[0], "%.15s", r->channel[c].name);
+            }
+        }
+        pclr_record_destroy(&r);
+    }
+    for (int lead = 0; lead < PCLR_LEAD_STANDARD; lead++) {
+        if (seen[lead]) TRY(add_lead(target, pclr_lead_name((pclr_lead)lead), error));
+    }
+    for (size_t o = 0; standard == 0 && o < others; o++) TRY(add_lead(target, other[o], error));
+    if (target->leads > 0) return PCLR_OK;
+    for (int lead = 0; lead < PCLR_LEAD_STANDARD; lead++) TRY(add_lead(target, pclr_lead_name((pclr_lead)lead), error));
+    return PCLR_OK;
+}

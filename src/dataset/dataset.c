@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An open dataset: rows, names of tasks and splits in memory; the signal is read with pread from the chunks' places in the file, so
+ * that any number of threads may read at once and the cost of a window does not depend on the size of the archive.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "dataset/dataset.h"
+#include "dataset/h5.h"
+#include "record/record.h"
+
+typedef struct id_entry {
+    uint64_t hash;
+    size_t record;
+} id_entry;
+
+struct pclr_dataset {
+    char *path;
+    int descriptor;
+    double rate;
+    size_t leads, records;
+    char **lead_name;
+    int64_t samples;         /* rows of /signal */
+    int64_t chunk_rows;      /* samples a chunk */
+    uint64_t *chunk_address; /* [chunks] byte offset in the file; UINT64_MAX: never written */
+    size_t chunks;
+    char *text_block[4];  /* id, source, patient, path */
+    const char **text[4]; /* [records] each */
+    int64_t *start, *length;
+    double *source_rate;
+    float *age;
+    uint8_t *sex;
+    uint32_t *lead_mask;
+    int32_t *fold;
+    uint64_t *hash;  /* of each record's stored samples; NULL in files without */
+    id_entry *index; /* [records] sorted by hash */
+    char **task, **split;
+    size_t tasks, splits;
+};
+
+static const char *const text_column[4] = {"/records/id", "/records/source", "/records/patient", "/records/path"};
+
+/* ---- opening ---- */
+
+static pclr_status read_root(pclr_dataset *d, hid_t file, pclr_error *error)
+{
+    char *format = NULL;
+    double version = 0;
+
+    TRY(h5_get_text(file, "/", "format", &format, error));
+    bool ours = strcmp(format, "physioclr-dataset") == 0;
+    mem_free(format);
+    if (!ours)
+        return error_set(error, PCLR_E_FORMAT,
+                         "format: not physioclr-dataset; expected a dataset made by import; import the archive first");
+    TRY(h5_get_number(file, "/", "version", &version, error));
+    if (version != 1) return error_set(error, PCLR_E_UNSUPPORTED, "version: %g; expected 1; use the release that wrote the file", version);
+    TRY(h5_get_number(file, "/", "sampling_rate", &d->rate, error));
+    if (!(d->rate > 0) || d->rate > 1e6) return error_set(error, PCLR_E_FORMAT, "sampling_rate: %g; expected a rate in Hz", d->rate);
+    TRY(h5_get_texts(file, "/", "leads", &d->lead_name, &d->leads, error));
+    if (d->leads < 1 || d->leads > 12) return error_set(error, PCLR_E_FORMAT, "leads: %zu; expected 1 to 12", d->leads);
+    return PCLR_OK;
+}
+
+/* Where the chunks of /signal lie in the file. Only plain chunks (no filters) of whole rows are read this way. */
+static pclr_status locate_chunks(pclr_dataset *d, hid_t file, pclr_error *error)
+{
+    hsize_t extent[2] = {0}, chunk[2] = {0};
+    hid_t set = H5Dopen2(file, "/signal", H5P_DEFAULT);
+    if (set < 0) return error_set(error, PCLR_E_FORMAT, "/signal: not there; expected int16 [samples][leads]; import the archive again");
+    hid_t space = H5Dget_space(set), creation = H5Dget_create_plist(set), type = H5Dget_type(set);
+    int rank = H5Sget_simple_extent_ndims(space);
+    bool good = rank == 2 && H5Sget_simple_extent_dims(space, extent, NULL) == 2 && H5Pget_layout(creation) == H5D_CHUNKED &&
+                H5Pget_chunk(creation, 2, chunk) == 2 && H5Pget_nfilters(creation) == 0 && H5Tequal(type, H5T_STD_I16LE) > 0 &&
+                extent[1] == d->leads && chunk[1] == d->leads && chunk[0] > 0 && extent[0] < (hsize_t)INT64_MAX / 64;
+    pclr_status status =
+        good ? PCLR_OK
+             : error_set(error, PCLR_E_FORMAT, "/signal: not int16 [samples][%zu] in plain chunks; import the archive again", d->leads);
+    if (good) {
+        d->samples = (int64_t)extent[0];
+        d->chunk_rows = (int64_t)chunk[0];
+        d->chunks = (size_t)((extent[0] + chunk[0] - 1) / chunk[0]);
+        status = mem_alloc(&d->chunk_address, d->chunks, sizeof *d->chunk_address, error);
+    }
+    for (size_t k = 0; status == PCLR_OK && k < d->chunks; k++) {
+        hsize_t offset[2] = {(hsize_t)k * chunk[0], 0}, size = 0;
+        haddr_t address = HADDR_UNDEF;
+        unsigned mask = 0;
+        H5Dget_chunk_info_by_coord(set, offset, &mask, &address, &size);
+        d->chunk_address[k] = address == HADDR_UNDEF ? UINT64_MAX : (uint64_t)address;
+    }
+    H5Tclose(type);
+    H5Pclose(creation);
+    H5Sclose(space);
+    H5Dclose(set);
+    return status;
+}
+
+static pclr_status check_rows(const pclr_dataset *d, pclr_error *error)
+{
+    for (size_t k = 0; k < d->records; k++) {
+        if (d->start[k] < 0 || d->length[k] < 0 || d->start[k] > d->samples || d->length[k] > d->samples - d->start[k]) {
+            return error_set(error, PCLR_E_FORMAT, "/records: record %zu (%s) covers samples %lld + %lld of %lld; import the archive again",
+                             k, d->text[0][k], (long long)d->start[k], (long long)d->length[k], (long long)d->samples);
+        }
+    }
+    return PCLR_OK;
+}
+
+static pclr_status read_rows(pclr_dataset *d, hid_t file, pclr_error *error)
+{
+    size_t columns, n;
+
+    TRY(h5_shape(file, "/records/start", &d->records, &columns, error));
+    n = d->records;
+    for (int k = 0; k < 4; k++) {
+        TRY(mem_alloc(&d->text[k], n, sizeof *d->text[k], error));
+        TRY(h5_read_texts(file, text_column[k], n, &d->text_block[k], d->text[k], error));
+    }
+    TRY(mem_alloc(&d->start, n, sizeof *d->start, error));
+    TRY(mem_alloc(&d->length, n, sizeof *d->length, error));
+    TRY(mem_alloc(&d->source_rate, n, sizeof *d->source_rate, error));
+    TRY(mem_alloc(&d->age, n, sizeof *d->age, error));
+    TRY(mem_alloc(&d->sex, n, sizeof *d->sex, error));
+    TRY(mem_alloc(&d->lead_mask, n, sizeof *d->lead_mask, error));
+    TRY(mem_alloc(&d->fold, n, sizeof *d->fold, error));
+    TRY(h5_read(file, "/records/start", H5T_NATIVE_INT64, n, 0, d->start, error));
+    TRY(h5_read(file, "/records/length", H5T_NATIVE_INT64, n, 0, d->length, error));
+    TRY(h5_read(file, "/records/source_rate", H5T_NATIVE_DOUBLE, n, 0, d->source_rate, error));
+    TRY(h5_read(file, "/records/age", H5T_NATIVE_FLOAT, n, 0, d->age, error));
+    TRY(h5_read(file, "/records/sex", H5T_NATIVE_UINT8, n, 0, d->sex, error));
+    TRY(h5_read(file, "/records/lead_mask", H5T_NATIVE_UINT32, n, 0, d->lead_mask, error));
+    TRY(h5_read(file, "/records/fold", H5T_NATIVE_INT32, n, 0, d->fold, error));
+    if (h5_has(file, "/records/hash")) {
+        TRY(mem_alloc(&d->hash, n, sizeof *d->hash, error));
+        TRY(h5_read(file, "/records/hash", H5T_NATIVE_UINT64, n, 0, d->hash, error));
+    }
+    return check_rows(d, error);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const id_entry *x = a, *y = b;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    return x->record < y->record ? -1 : x->record > y->record;
+}
+
+static pclr_status index_ids(pclr_dataset *d, pclr_error *error)
+{
+    TRY(mem_alloc(&d->index, d->records, sizeof *d->index, error));
+    for (size_t k = 0; k < d->records; k++) d->index[k] = (id_entry){hash_fnv1a(d->text[0][k], strlen(d->text[0][k])), k};
+    qsort(d->index, d->records, sizeof *d->index, compare_entries);
+    return PCLR_OK;
+}
+
+static pclr_status open_parts(pclr_dataset *d, const char *path, hid_t *file, pclr_error *error)
+{
+    TRY(mem_strdup(&d->path, path, error));
+    TRY(h5_open(file, path, false, error));
+    TRY(read_root(d, *file, error));
+    TRY(locate_chunks(d, *file, error));
+    TRY(read_rows(d, *file, error));
+    TRY(index_ids(d, error));
+    TRY(h5_members(*file, "/labels", &d->task, &d->tasks, error));
+    TRY(h5_members(*file, "/splits", &d->split, &d->splits, error));
+    d->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    return d->descriptor >= 0 ? PCLR_OK : error_io(error, path, "open", errno);
+}
+
+pclr_status pclr_dataset_open(pclr_dataset **dataset, const char *path, pclr_error *error)
+{
+    hid_t file = -1;
+
+    *dataset = NULL;
+    TRY(mem_alloc(dataset, 1, sizeof **dataset, error));
+    (*dataset)->descriptor = -1;
+    pclr_status status = open_parts(*dataset, path, &file, error);
+    if (file >= 0) {
+        pclr_status closed = h5_close(&file, path, NULL);
+        (void)closed; /* nothing was written */
+    }
+    if (status != PCLR_OK) {
+        if (status != PCLR_E_IO) error_prefix(error, "%s", path);
+        pclr_dataset_destroy(dataset);
+    }
+    return status;
+}
+
+void pclr_dataset_destroy(pclr_dataset **dataset)
+{
+    if (!dataset || !*dataset) return;
+    pclr_dataset *d = *dataset;
+    if (d->descriptor >= 0) close(d->descriptor);
+    h5_free_texts(d->lead_name, d->leads);
+    h5_free_texts(d->task, d->tasks);
+    h5_free_texts(d->split, d->splits);
+    for (int k = 0; k < 4; k++) {
+        mem_free(d->text_block[k]);
+        mem_free(d->text[k]);
+    }
+    void *owned[] = {d->path, d->chunk_address, d->start, d->length, d->source_rate, d->age,
+                     d->sex,  d->lead_mask,     d->fold,  d->hash,   d->index};
+    for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) mem_free(owned[k]);
+    mem_release(dataset);
+}
+
+/* ---- what it holds ---- */
+
+const char *dataset_path(const pclr_dataset *dataset)
+{
+    return dataset->path;
+}
+
+size_t pclr_dataset_records(const pclr_dataset *dataset)
+{
+    return dataset->records;
+}
+
+double pclr_dataset_rate(const pclr_dataset *dataset)
+{
+    return dataset->rate;
+}
+
+size_t pclr_dataset_leads(const pclr_dataset *dataset)
+{
+    return dataset->leads;
+}
+
+const char *pclr_dataset_lead_name(const pclr_dataset *dataset, size_t lead)
+{
+    return lead < dataset->leads ? dataset->lead_name[lead] : NULL;
+}
+
+pclr_dataset_row pclr_dataset_get_row(const pclr_dataset *d, size_t record)
+{
+    pclr_dataset_row row = {.age = -1, .sex = PCLR_SEX_UNKNOWN, .fold = -1, .id = "", .source = "", .patient = "", .path = ""};
+
+    if (record >= d->records) return row;
+    row.id = d->text[0][record];
+    row.source = d->text[1][record];
+    row.patient = d->text[2][record];
+    row.path = d->text[3][record];
+    row.start = d->start[record];
+    row.length = d->length[record];
+    row.source_rate = d->source_rate[record];
+    row.age = isnan(d->age[record]) ? -1 : d->age[record];
+    row.sex = d->sex[record] == 0 ? PCLR_SEX_MALE : d->sex[record] == 1 ? PCLR_SEX_FEMALE : PCLR_SEX_UNKNOWN;
+    row.lead_mask = d->lead_mask[record];
+    row.fold = d->fold[record];
+    return row;
+}
+
+int64_t pclr_dataset_find(const pclr_dataset *d, const char *id)
+{
+    uint64_t hash = hash_fnv1a(id, strlen(id));
+    size_t low = 0, high = d->records;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (d->index[middle].hash < hash) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; low < d->records && d->index[low].hash == hash; low++) {
+        if (strcmp(d->text[0][d->index[low].record], id) == 0) return (int64_t)d->index[low].record;
+    }
+    return -1;
+}
+
+/* ---- signal ---- */
+
+static pclr_status read_bytes(const pclr_dataset *d, uint64_t offset, size_t size, uint8_t *out, pclr_error *error)
+{
+    while (size > 0) {
+        ssize_t n = pread(d->descriptor, out, size, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return error_io(error, d->path, "read", errno);
+        if (n == 0)
+            return error_set(error, PCLR_E_FORMAT, "%s: ends at byte %llu within the signal; expected more; import it again", d->path,
+                             (unsigned long long)offset);
+        out += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return PCLR_OK;
+}
+
+pclr_status pclr_dataset_read(const pclr_dataset *d, size_t record, int64_t first, int64_t length, int16_t *out, pclr_error *error)
+{
+    if (record >= d->records) return error_set(error, PCLR_E_ARGUMENT, "record %zu; the dataset has %zu", record, d->records);
+    if (first < 0 || length < 0 || first > d->length[record] || length > d->length[record] - first) {
+        return error_set(error, PCLR_E_ARGUMENT, "samples %lld + %lld of record %s; it has %lld", (long long)first, (long long)length,
+                         d->text[0][record], (long long)d->length[record]);
+    }
+    size_t row_bytes = d->leads * sizeof(int16_t);
+    for (int64_t at = d->start[record] + first, left = length; left > 0;) {
+        size_t chunk = (size_t)(at / d->chunk_rows);
+        int64_t inside = at % d->chunk_rows, n = d->chunk_rows - inside < left ? d->chunk_rows - inside : left;
+        if (d->chunk_address[chunk] == UINT64_MAX) {
+            for (size_t i = 0; i < (size_t)n * d->leads; i++) out[i] = PCLR_SAMPLE_MISSING;
+        } else {
+            TRY(read_bytes(d, d->chunk_address[chunk] + (uint64_t)inside * row_bytes, (size_t)n * row_bytes, (uint8_t *)out, error));
+        }
+        out += (size_t)n * d->leads;
+        at += n;
+        left -= n;
+    }
+    return PCLR_OK;
+}
+
+static void unpack(const pclr_dataset *d, const int16_t *packed, uint32_t mask, pclr_record *r)
+{
+    size_t to = 0;
+    for (size_t lead = 0; lead < d->leads; lead++) {
+        if (!(mask >> lead & 1)) continue;
+        record_set_channel(r, to, d->lead_name[lead]);
+        float *out = r->signal + to * r->samples;
+        for (size_t i = 0; i < r->samples; i++) {
+            int16_t v = packed[i * d->leads + lead];
+            out[i] = v == PCLR_SAMPLE_MISSING ? NAN : (float)(v * 1e-3);
+        }
+        to++;
+    }
+}
+
+pclr_status pclr_dataset_record(const pclr_dataset *d, size_t record, pclr_record **out, pclr_error *error)
+{
+    pclr_dataset_row row = pclr_dataset_get_row(d, record);
+    int16_t *packed = NULL;
+    size_t leads = 0;
+    pclr_status status;
+
+    *out = NULL;
+    if (record >= d->records) return error_set(error, PCLR_E_ARGUMENT, "record %zu; the dataset has %zu", record, d->records);
+    for (size_t k = 0; k < d->leads; k++) leads += row.lead_mask >> k & 1;
+    TRY_GOTO(pclr_record_create(out, row.id, d->rate, leads, (size_t)row.length, error));
+    TRY_GOTO(mem_alloc(&packed, (size_t)row.length * d->leads, sizeof *packed, error));
+    TRY_GOTO(pclr_dataset_read(d, record, 0, row.length, packed, error));
+    unpack(d, packed, row.lead_mask, *out);
+    (*out)->age = row.age;
+    (*out)->sex = row.sex;
+    if (row.patient[0]) TRY_GOTO(mem_strdup(&(*out)->patient, row.patient, error));
+    TRY_GOTO(mem_strdup(&(*out)->source_format, "dataset", error));
+    TRY_GOTO(record_settle(*out, error));
+done:
+    mem_free(packed);
+    if (status != PCLR_OK) pclr_record_destroy(out);
+    return status;
+}
+
+/* ---- labels and splits ---- */
+
+size_t pclr_dataset_tasks(const pclr_dataset *dataset)
+{
+    return dataset->tasks;
+}
+
+const char *pclr_dataset_task_name(const pclr_dataset *dataset, size_t task)
+{
+    return task < dataset->tasks ? dataset->task[task] : NULL;
+}
+
+static const char *find_name(char **names, size_t count, const char *name)
+{
+    for (size_t k = 0; k < count; k++) {
+        if (strcmp(names[k], name) == 0) return names[k];
+    }
+    return NULL;
+}
+
+static pclr_status no_such_name(const pclr_dataset *d, const char *what, char **names, size_t count, const char *name, pclr_error *error)
+{
+    char list[512] = "";
+    size_t n = 0;
+    for (size_t k = 0; k < count && n + 64 < sizeof list; k++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%.48s", k ? ", " : "", names[k]);
+    return error_set(error, PCLR_E_DATA, "%s: no %s \"%s\"; it has: %s", d->path, what, name, count ? list : "none");
+}
+
+static pclr_status read_labels(const pclr_dataset *d, hid_t file, const char *object, pclr_labels *l, pclr_error *error)
+{
+    size_t rows, columns;
+
+    TRY(h5_get_texts(file, object, "classes", &l->class_name, &l->classes, error));
+    TRY(h5_shape(file, object, &rows, &columns, error));
+    if (rows != d->records || columns != l->classes || columns == 0) {
+        return error_set(error, PCLR_E_FORMAT, "%s: %zu x %zu; expected %zu x %zu", object, rows, columns, d->records, l->classes);
+    }
+    l->records = rows;
+    TRY(mem_alloc(&l->value, rows * columns, 1, error));
+    return h5_read(file, object, H5T_NATIVE_UINT8, rows, columns, l->value, error);
+}
+
+pclr_status pclr_dataset_labels(const pclr_dataset *d, const char *task, pclr_labels **labels, pclr_error *error)
+{
+    char *object = NULL;
+    hid_t file = -1;
+    pclr_status status;
+
+    *labels = NULL;
+    if (!find_name(d->task, d->tasks, task)) return no_such_name(d, "task", d->task, d->tasks, task, error);
+    TRY_GOTO(mem_alloc(labels, 1, sizeof **labels, error));
+    TRY_GOTO(mem_strdup(&(*labels)->task, task, error));
+    TRY_GOTO(mem_printf(&object, error, "/labels/%s", task));
+    TRY_GOTO(h5_open(&file, d->path, false, error));
+    status = read_labels(d, file, object, *labels, error);
+done:
+    mem_free(object);
+    if (file >= 0 && h5_close(&file, d->path, NULL) != PCLR_OK) file = -1;
+    if (status != PCLR_OK) pclr_labels_destroy(labels);
+    return status;
+}
+
+void pclr_labels_destroy(pclr_labels **labels)
+{
+    if (!labels || !*labels) return;
+    h5_free_texts((*labels)->class_name, (*labels)->classes);
+    mem_free((*labels)->task);
+    mem_free((*labels)->value);
+    mem_release(labels);
+}
+
+size_t pclr_dataset_splits(const pclr_dataset *dataset)
+{
+    return dataset->splits;
+}
+
+const char *pclr_dataset_split_name(const pclr_dataset *dataset, size_t split)
+{
+    return split < dataset->splits ? dataset->split[split] : NULL;
+}
+
+pclr_status pclr_dataset_split(const pclr_dataset *d, const char *name, uint8_t *out, pclr_error *error)
+{
+    char *object = NULL;
+    hid_t file = -1;
+    pclr_status status;
+
+    if (!find_name(d->split, d->splits, name)) return no_such_name(d, "split", d->split, d->splits, name, error);
+    TRY_GOTO(mem_printf(&object, error, "/splits/%s", name));
+    TRY_GOTO(h5_open(&file, d->path, false, error));
+    status = h5_read(file, object, H5T_NATIVE_UINT8, d->records, 0, out, error);
+done:
+    mem_free(object);
+    if (file >= 0 && h5_close(&file, d->path, NULL) != PCLR_OK) file = -1;
+    return status;
+}
+
+/* ---- fingerprint ---- */
+
+static void add_text(hash_sha256_state *s, const char *t)
+{
+    hash_sha256_add(s, t, strlen(t) + 1);
+}
+
+pclr_status dataset_fingerprint(const pclr_dataset *d, char *hex, pclr_error *error)
+{
+    hash_sha256_state s;
+    uint8_t digest[32];
+
+    hash_sha256_begin(&s);
+    hash_sha256_add(&s, &d->rate, sizeof d->rate);
+    for (size_t k = 0; k < d->leads; k++) add_text(&s, d->lead_name[k]);
+    for (size_t k = 0; k < d->records; k++) {
+        for (int c = 0; c < 3; c++) add_text(&s, d->text[c][k]);
+    }
+    hash_sha256_add(&s, d->start, d->records * sizeof *d->start);
+    hash_sha256_add(&s, d->length, d->records * sizeof *d->length);
+    hash_sha256_add(&s, d->lead_mask, d->records * sizeof *d->lead_mask);
+    if (d->hash) hash_sha256_add(&s, d->hash, d->records * sizeof *d->hash);
+    for (size_t k = 0; k < d->tasks; k++) {
+        pclr_labels *l = NULL;
+        TRY(pclr_dataset_labels(d, d->task[k], &l, error));
+        add_text(&s, l->task);
+        for (size_t c = 0; c < l->classes; c++) add_text(&s, l->class_name[c]);
+        hash_sha256_add(&s, l->value, l->records * l->classes);
+        pclr_labels_destroy(&l);
+    }
+    hash_sha256_end(&s, digest);
+    hash_hex(digest, sizeof digest, hex);
+    return PCLR_OK;
+}
