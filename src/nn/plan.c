@@ -98,8 +98,8 @@ static void mark_gradients(nn_graph *g)
             if (n->in[i] == NN_NONE || (n->no_grad & (1u << i))) continue;
             nn_node *in = &g->node[n->in[i]];
             in->active = in->active || in->needs_grad;
+            n->runs_backward = n->runs_backward || (in->needs_grad && computes(n));
         }
-        n->runs_backward = n->active && computes(n);
     }
 }
 
@@ -373,6 +373,7 @@ static void connect(nn_graph *g)
     }
     for (size_t k = 0; k < g->nodes; k++) {
         nn_node *n = &g->node[k];
+        if (!n->call.in) continue;
         n->call.out.data = n->data;
         n->call.out.grad = n->active ? n->grad : NULL;
         for (int i = 0; i < n->inputs; i++) {
