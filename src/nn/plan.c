@@ -268,8 +268,8 @@ static pclr_status use_parameter(nn_graph *g, nn_node *n, pclr_error *error)
     size_t bytes = (size_t)nn_shape_size(n->shape) * sizeof(float);
     n->data = n->parameter->value;
     g->sizes.parameters += bytes;
-    if (!n->active) return PCLR_OK;
-    TRY(nn_params_need_grad(n->parameter, error));
+    if (g->mode != NN_TRAIN || g->loss == NN_NONE || n->parameter->init.buffer || n->parameter->frozen) return PCLR_OK;
+    TRY(nn_params_need_grad(n->parameter, error)); /* also where the loss does not depend on it: the gradient is then 0 */
     n->grad = n->parameter->grad;
     g->sizes.gradients += bytes;
     return PCLR_OK;
