@@ -7,6 +7,9 @@
 
 /* clang-format off */
 #define EACH_COMMAND(X) \
+    X(import)           \
+    X(info)             \
+    X(export)           \
     X(fiducials)        \
     X(version)
 /* clang-format on */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dataset/import.h"
 #include "record/record.h"
@@ -203,12 +204,28 @@ static void name_single_lead(pclr_record *r, const char *single)
     if (single && r->leads == 1 && r->channel[0].lead == PCLR_LEAD_OTHER) record_set_channel(r, 0, single);
 }
 
+/* Among recordings with standard leads, one whose leads are called "ECG1", "ECG 2", ...: the first stands as lead II, as recorders
+ * use it, and the others are left out. */
+static void name_ecg_lead(const converter *c, pclr_record *r)
+{
+    size_t first = r->leads;
+
+    for (size_t k = r->leads; k-- > 0;) {
+        if (strncasecmp(r->channel[k].name, "ECG", 3) == 0 || strncasecmp(r->channel[k].name, "EKG", 3) == 0) first = k;
+    }
+    for (size_t k = 0; k < c->target.leads; k++) {
+        if (find_channel(r, c->target.lead_name[k]) >= 0) return;
+    }
+    if (first < r->leads) record_set_channel(r, first, "II");
+}
+
 pclr_status convert_record(converter *c, stored_record *out, pclr_record **record, const char *single, pclr_error *error)
 {
     memset(out, 0, sizeof *out);
     out->record = *record;
     *record = NULL;
     name_single_lead(out->record, single);
+    name_ecg_lead(c, out->record);
     TRY(convert_leads(c, out, out->record, error));
     mem_release(&out->record->signal);
     mem_release(&out->record->valid);
