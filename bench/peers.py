@@ -69,44 +69,87 @@ def detect(signals, rate):
 
 
 def train(threads):
-    """One step of the transformer (D 256, 4 layers, 4 heads, FFN 1024; convolutions of 256 channels) with a contrastive loss, batch 32."""
+    """bench_encoders.c with PyTorch, eager fp32: the same networks, loss, optimiser and batch."""
     import torch
     from torch import nn
+    from torch.nn import functional as F
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
 
-    class Encoder(nn.Module):
-        def __init__(self, leads=12, width=256, layers=4):
+    class Transformer(nn.Module):
+        """src/model/transformer.c, small: four convolutions k2 s2 of 256, D 256, 4 layers of 4 heads, inner 1024, dropout 0.1."""
+
+        def __init__(self, leads=12, width=256, layers=4, dropout=0.1):
             super().__init__()
-            stem, channels = [], leads
-            for kernel in (5, 2, 2, 2):
-                stem += [nn.Conv1d(channels, width, kernel, stride=2 if kernel == 2 else 5), nn.GELU()]
-                channels = width
-            self.stem = nn.Sequential(*stem)
+            self.stem = nn.ModuleList(nn.Conv1d(width if k else leads, width, 2, 2, bias=False) for k in range(4))
+            self.first_norm = nn.GroupNorm(width, width)
+            self.stem_norm = nn.LayerNorm(width)
+            self.project = nn.Linear(width, width)
+            position = nn.Conv1d(width, width, 128, padding=64, groups=16)
+            self.position = nn.utils.parametrizations.weight_norm(position, dim=2)
             self.norm = nn.LayerNorm(width)
-            self.position = nn.Conv1d(width, width, 128, padding=64, groups=16)
-            layer = nn.TransformerEncoderLayer(width, 4, 1024, batch_first=True, activation="gelu")
-            self.layers = nn.TransformerEncoder(layer, layers)
+            self.dropout = nn.Dropout(dropout)
+            layer = nn.TransformerEncoderLayer(width, width // 64, 4 * width, dropout, "gelu", batch_first=True)
+            self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
 
         def forward(self, x):
-            h = self.stem(x)
-            h = h + nn.functional.gelu(self.position(h)[..., : h.shape[-1]])
-            return self.layers(self.norm(h.transpose(1, 2))).mean(1)
+            for k, convolution in enumerate(self.stem):
+                x = convolution(x)
+                x = F.gelu(self.first_norm(x) if k == 0 else x)
+            x = self.dropout(self.project(self.stem_norm(x.transpose(1, 2))))
+            x = x + F.gelu(self.position(x.transpose(1, 2))[..., :-1]).transpose(1, 2)
+            return self.layers(self.dropout(self.norm(x))).mean(1)
 
-    model = Encoder()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    def conv_norm(inputs, outputs, kernel, stride=1, relu=True):
+        layers = [nn.Conv1d(inputs, outputs, kernel, stride, (kernel - 1) // 2, bias=False), nn.BatchNorm1d(outputs)]
+        return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if relu else []))
+
+    class Block(nn.Module):
+        def __init__(self, inputs, outputs, stride):
+            super().__init__()
+            self.branch = nn.Sequential(conv_norm(inputs, outputs, 5, stride), conv_norm(outputs, outputs, 5, relu=False))
+            pool = [nn.AvgPool1d(2, 2, ceil_mode=True)] if stride == 2 else []
+            self.shortcut = nn.Sequential(*pool, *([conv_norm(inputs, outputs, 1, relu=False)] if inputs != outputs else []))
+
+        def forward(self, x):
+            return F.relu(self.branch(x) + self.shortcut(x))
+
+    class XResNet18(nn.Module):
+        """src/model/xresnet1d.c, 18, width 64."""
+
+        def __init__(self, leads=12, width=64):
+            super().__init__()
+            layers = [conv_norm(leads, width // 2, 5, 2), conv_norm(width // 2, width // 2, 5), conv_norm(width // 2, width, 5), nn.MaxPool1d(3, 2, 1)]
+            inputs = width
+            for stage in range(4):
+                for block in range(2):
+                    outputs = width << stage
+                    layers.append(Block(inputs, outputs, 2 if stage and not block else 1))
+                    inputs = outputs
+            self.layers = nn.Sequential(*layers)
+
+        def forward(self, x):
+            return self.layers(x).mean(2)
+
     x = torch.randn(32, 12, 2500)
+    for name, model in (("transformer_small", Transformer()), ("xresnet1d_18", XResNet18())):
+        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
-    def step():
-        optimiser.zero_grad()
-        h = nn.functional.normalize(model(x))
-        nn.functional.cross_entropy(h @ h.T / 0.1, torch.arange(32)).backward()
-        optimiser.step()
+        def step():
+            optimiser.zero_grad()
+            model(x).square().mean().backward()
+            optimiser.step()
 
-    step()
-    seconds = best_of(4, step)
-    tell("train_transformer_small", torch, 32 / seconds, "PyTorch, the encoder's step alone,")
+        def forward():
+            with torch.inference_mode():
+                model(x)
+
+        step()
+        tell(f"step_{name}", torch, 32 / best_of(5, step), "PyTorch eager fp32")
+        model.eval()
+        forward()
+        tell(f"forward_{name}", torch, 32 / best_of(5, forward), "PyTorch eager fp32")
 
 
 def attempt(what, *arguments):
