@@ -527,12 +527,12 @@ done:
     return status;
 }
 
-/* The first line that is no comment reads NAME[/N] SIGNALS [RATE...]; a line of three numbers is a table unless the file is called .hea. */
+/* Called .hea, or its first line that is no comment reads NAME[/N] SIGNALS [RATE...] with a letter in the name (else it is a table). */
 static bool probe_wfdb(const format_input *input)
 {
     const char *p = (const char *)input->data, *end = p + input->size;
-    bool named = strcmp(path_extension(input->path), ".hea") == 0;
 
+    if (strcmp(path_extension(input->path), ".hea") == 0) return true;
     while (p < end && (*p == '#' || isspace((unsigned char)*p))) {
         const char *stop = *p == '#' ? memchr(p, '\n', (size_t)(end - p)) : p;
         if (!stop) return false;
@@ -547,7 +547,7 @@ static bool probe_wfdb(const format_input *input)
     }
     if (n == 0 || p + n >= end || (p[n] != ' ' && p[n] != '\t')) return false;
     while (p + n < end && (p[n] == ' ' || p[n] == '\t')) n++;
-    return p + n < end && isdigit((unsigned char)p[n]) && (letters || named);
+    return p + n < end && isdigit((unsigned char)p[n]) && letters;
 }
 
 const record_format record_format_wfdb = {"wfdb", ".hea", probe_wfdb, read_wfdb, NULL};
