@@ -7,10 +7,18 @@
 
 /* clang-format off */
 #define EACH_COMMAND(X) \
+    X(simulate)         \
     X(import)           \
     X(info)             \
-    X(export)           \
     X(fiducials)        \
+    X(features)         \
+    X(pretrain)         \
+    X(probe)            \
+    X(finetune)         \
+    X(embed)            \
+    X(predict)          \
+    X(export)           \
+    X(bench)            \
     X(version)
 /* clang-format on */
 

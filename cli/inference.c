@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inference.h"
+
+int cli_inference(cli_context *c, cli_runner runner)
+{
+    pclr_error error = {0};
+    pclr_batch_summary summary = {0};
+    pclr_callbacks callbacks = cli_callbacks(c);
+    size_t count = 0;
+    const char *const *inputs = cli_argument_array(c, 1, &count);
+    if (runner(cli_argument(c, 0), inputs, count, cli_text(c, "output"), cli_text(c, "split"), cli_threads(c), &callbacks, &summary,
+               &error) != PCLR_OK)
+        return cli_fail(c, &error);
+    cli_note(c, "%zu of %zu recordings in %.2f s", summary.done, summary.found, summary.seconds);
+    if (summary.refused == 0) return CLI_DONE;
+    cli_note(c, "%zu of %zu recordings refused", summary.refused, summary.found);
+    return cli_flag(c, "strict") ? CLI_UNUSABLE : CLI_PARTIAL;
+}
