@@ -355,6 +355,15 @@ typedef struct pclr_features_summary {
     float coverage[512];    /* share of segments in which value k is valid */
 } pclr_features_summary;
 
+typedef struct pclr_features_export_options {
+    pclr_features_options features;
+    pclr_read_options read;
+} pclr_features_export_options;
+/* Features of many recordings (files or folders) as CSV `record,segment,start,<one column a feature>`, start in s, empty where a value
+ * is invalid; csv_path "-" is standard output. A recording that cannot be read is told as a warning and counted in `summary` (may be
+ * NULL); the others are not affected. The same bytes whatever the number of threads. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_features_export(const char *const *inputs, size_t input_count, const char *csv_path, const pclr_features_export_options *options, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error);
+
 /* Computes segments, R peaks and features of every record and stores them in the dataset (/segments, /physiology). */
 PCLR_MUST_USE PCLR_API pclr_status pclr_dataset_compute_features(const char *dataset_path, const pclr_features_options *options, const pclr_callbacks *callbacks, pclr_features_summary *summary, pclr_error *error);
 
