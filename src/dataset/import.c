@@ -156,10 +156,25 @@ static pclr_status take(import_job *job, size_t index, item *it, pclr_error *err
 
 /* ---- the whole ---- */
 
+/* A misspelt rule is told before hours of reading. */
+static pclr_status check_splits(const char *words, pclr_error *error)
+{
+    split_rule *rule = NULL;
+    char *memory = NULL;
+    size_t count = 0;
+    pclr_status status = split_parse(words, &rule, &count, &memory, error);
+
+    for (size_t k = 0; status == PCLR_OK && k < count; k++) status = split_check(&rule[k], error);
+    mem_free(rule);
+    mem_free(memory);
+    return status;
+}
+
 static pclr_status prepare(import_job *job, const char *dataset_path, const char *const *sources, size_t source_count, pclr_error *error)
 {
     const pclr_import_options *o = job->options;
 
+    TRY(check_splits(o->split, error));
     TRY(pclr_record_find(&job->list, sources, source_count, error));
     job->summary->found = job->list->count;
     if (job->list->count == 0) {

@@ -89,6 +89,8 @@ typedef struct split_rule {
     const char *rule;
 } split_rule;
 pclr_status split_parse(const char *words, split_rule **rule, size_t *count, char **memory, pclr_error *error);
+/* Is the rule well formed? */
+pclr_status split_check(const split_rule *rule, pclr_error *error);
 pclr_status split_make(const split_rule *rule, const store *s, uint64_t seed, uint8_t *out, pclr_error *error);
 
 #endif

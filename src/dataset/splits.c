@@ -53,9 +53,9 @@ static uint8_t draw_part(const store_row *r, uint64_t seed, double train, double
     return u < train ? PCLR_SPLIT_TRAIN : u < train + validation ? PCLR_SPLIT_VALIDATION : PCLR_SPLIT_TEST;
 }
 
-static pclr_status random_split(const char *rule, const store *s, uint64_t seed, uint8_t *out, pclr_error *error)
+static pclr_status parse_shares(const char *rule, double share[3], pclr_error *error)
 {
-    double share[3], sum = 0;
+    double sum = 0;
     const char *p = rule;
 
     for (int k = 0; k < 3; k++) {
@@ -65,7 +65,16 @@ static pclr_status random_split(const char *rule, const store *s, uint64_t seed,
         sum += share[k];
     }
     if (!(sum > 0)) return error_set(error, PCLR_E_ARGUMENT, "split \"%s\"; expected shares that are not all zero", rule);
-    for (size_t k = 0; k < store_count(s); k++) out[k] = draw_part(store_get(s, k), seed, share[0] / sum, share[1] / sum);
+    for (int k = 0; k < 3; k++) share[k] /= sum;
+    return PCLR_OK;
+}
+
+static pclr_status random_split(const char *rule, const store *s, uint64_t seed, uint8_t *out, pclr_error *error)
+{
+    double share[3];
+
+    TRY(parse_shares(rule, share, error));
+    for (size_t k = 0; k < store_count(s); k++) out[k] = draw_part(store_get(s, k), seed, share[0], share[1]);
     return PCLR_OK;
 }
 
@@ -96,17 +105,24 @@ static uint8_t fold_part(const uint64_t bits[3], int fold)
     return PCLR_SPLIT_NONE;
 }
 
-static pclr_status fold_split(const char *rule, const store *s, uint8_t *out, pclr_error *error)
+static pclr_status parse_folds(const char *rule, uint64_t bits[3], pclr_error *error)
 {
-    uint64_t bits[3] = {0};
     const char *p = rule;
 
     for (int k = 0; k < 3; k++) {
         if (!scan_folds(&p, &bits[k]))
             return error_set(error, PCLR_E_ARGUMENT, "split fold:%s; expected folds such as fold:1-8/9/10", rule);
-        if (*p == '\0') break;
-        if (*p++ != '/') return error_set(error, PCLR_E_ARGUMENT, "split fold:%s; expected folds such as fold:1-8/9/10", rule);
+        if (*p == '\0') return PCLR_OK;
+        if (k == 2 || *p++ != '/') return error_set(error, PCLR_E_ARGUMENT, "split fold:%s; expected folds such as fold:1-8/9/10", rule);
     }
+    return PCLR_OK;
+}
+
+static pclr_status fold_split(const char *rule, const store *s, uint8_t *out, pclr_error *error)
+{
+    uint64_t bits[3] = {0};
+
+    TRY(parse_folds(rule, bits, error));
     for (size_t k = 0; k < store_count(s); k++) out[k] = fold_part(bits, store_get(s, k)->fold);
     return PCLR_OK;
 }
@@ -148,6 +164,16 @@ static void auto_split(const store *s, uint64_t seed, uint8_t *out)
             out[k] = r->told_split != PCLR_SPLIT_NONE ? r->told_split : draw_part(r, seed, 0.8, 0.1);
         }
     }
+}
+
+pclr_status split_check(const split_rule *rule, pclr_error *error)
+{
+    const char *r = rule->rule;
+    double share[3];
+    uint64_t bits[3] = {0};
+
+    if (strcmp(r, "auto") == 0 || strcmp(r, "column") == 0 || strncmp(r, "source:", 7) == 0) return PCLR_OK;
+    return strncmp(r, "fold:", 5) == 0 ? parse_folds(r + 5, bits, error) : parse_shares(r, share, error);
 }
 
 pclr_status split_make(const split_rule *rule, const store *s, uint64_t seed, uint8_t *out, pclr_error *error)
