@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Common ground of the fast kernels. Work is cut by fixed rules into pieces that do not depend on arrival, so results depend on
+ * nothing but inputs and the number of threads. Kernels honour nn_tensor.add.
+ */
+#ifndef PCLR_NN_ONEDNN_FAST_H
+#define PCLR_NN_ONEDNN_FAST_H
+
+#include <math.h>
+#include <string.h>
+
+#include "nn/graph.h"
+
+/* One binary for every x86-64 processor: the compiler makes a version per instruction set, the loader picks. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define NN_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define NN_CLONES
+#endif
+
+/* Part `k` of `count` things cut into `parts` nearly equal pieces. */
+typedef struct piece {
+    int64_t begin, end;
+} piece;
+
+static inline piece piece_of(int64_t count, int64_t parts, int64_t k)
+{
+    return (piece){count * k / parts, count * (k + 1) / parts};
+}
+
+static inline int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* ---- gemm.c ---- */
+
+/* A matrix of items x rows rows of `columns` values each; rows may overlap (a convolution's windows). */
+typedef struct gemm_view {
+    const float *data;
+    int64_t items, rows, columns, item_stride, row_stride;
+} gemm_view;
+
+/* y[row][n] = (add ? y : 0) + sum_k x[row][k] w[n][k] + bias[n] (bias may be NULL); w [N][columns], or [columns][N] when
+ * `w_by_column`; y has rows one after another, y_stride apart. */
+void gemm_rows(const gemm_view *x, const float *w, bool w_by_column, const float *bias, int64_t N, float *y, int64_t y_stride, bool add, int threads);
+/* dw[n][k] += sum over rows of dy[row][n] x[row][k]; dy rows dy_stride apart; dw rows of x->columns. */
+void gemm_weights(const gemm_view *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads);
+/* db[n] += sum over rows of dy[row][n] */
+void gemm_bias(const float *dy, int64_t rows, int64_t dy_stride, int64_t N, float *db, int threads);
+/* One product on the calling thread: c (add ? + : =) op(a) op(b), row-major, with row strides. */
+void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, bool add, float *c, int64_t ldc);
+
+/* ---- rows of the table, by file ---- */
+void nn_onednn_products(nn_kernel kernel[NN_OPS]);
+void nn_onednn_convolution(nn_kernel kernel[NN_OPS]);
+
+#endif

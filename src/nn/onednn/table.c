@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows that this backend replaces. */
+#include "nn/onednn/fast.h"
+
+void nn_onednn_fill(nn_kernel kernel[NN_OPS])
+{
+    nn_onednn_products(kernel);
+    nn_onednn_convolution(kernel);
+}
