@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An evaluation as a table for people, and as CSV. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/write.h"
+
+void write_interval(text *out, pclr_estimate e, int width)
+{
+    char field[64];
+    if (!e.defined) snprintf(field, sizeof field, "undefined");
+    else if (isnan(e.low)) snprintf(field, sizeof field, "%.4f", e.value);
+    else snprintf(field, sizeof field, "%.4f [%.4f, %.4f]", e.value, e.low, e.high);
+    text_add(out, "%-*s", width, field);
+}
+
+static void heading(text *out, const pclr_evaluation *e)
+{
+    text_add(out, "%s against %s", e->name, e->labels);
+    if (e->task) text_add(out, ", task %s", e->task);
+    if (e->split) text_add(out, ", split %s", e->split);
+    text_add(out, "\n%zu %s of %zu patients, %zu classes\n", e->set.records, e->segments ? "segments" : "records", e->set.patients,
+             e->set.classes);
+    text_add(out, "95 %% intervals: %s bootstrap over patients, %zu resamples, seed %llu%s\n",
+             e->interval == INTERVAL_BCA ? "BCa" : "percentile", e->bootstraps, (unsigned long long)e->seed,
+             e->stratified ? ", stratified" : "");
+    if (e->validation_records)
+        text_add(out, "thresholds (best F1) and temperature from %zu validation records; temperature %.3f\n", e->validation_records,
+                 e->temperature);
+}
+
+static void overall_table(text *out, const pclr_evaluation *e)
+{
+    size_t count;
+    const measure *table = measures_overall(&count);
+    text_add(out, "\n");
+    for (size_t m = 0; m < count; m++) {
+        if (!e->overall[m].defined) continue;
+        text_add(out, "%-20s", table[m].title);
+        write_interval(out, e->overall[m], 0);
+        text_add(out, "\n");
+    }
+}
+
+static int widest_name(const pclr_evaluation *e)
+{
+    size_t widest = 5;
+    for (size_t c = 0; c < e->set.classes; c++) {
+        size_t length = strlen(e->set.class_name[c]);
+        if (length > widest) widest = length;
+    }
+    return widest > 40 ? 40 : (int)widest;
+}
+
+static void class_areas(text *out, const pclr_evaluation *e, int width)
+{
+    text_add(out, "\n%-*s %7s %7s  %-26s%-26s%-26s%s\n", width, "class", "pos", "neg", "AUROC", "AUROC by DeLong", "AUPRC",
+             "prevalence");
+    for (size_t c = 0; c < e->set.classes; c++) {
+        const evaluation_class *k = &e->class_result[c];
+        text_add(out, "%-*.*s %7zu %7zu  ", width, width, e->set.class_name[c], k->positives, k->negatives);
+        write_interval(out, evaluation_of_class(e, "auroc", c), 26);
+        write_interval(out, k->delong, 26);
+        write_interval(out, evaluation_of_class(e, "auprc", c), 26);
+        text_add(out, "%.4f\n", (double)k->positives / (double)(k->positives + k->negatives));
+    }
+}
+
+static void plain(text *out, pclr_estimate e, int width)
+{
+    if (e.defined) text_add(out, "%*.4f", width, e.value);
+    else text_add(out, "%*s", width, "-");
+}
+
+static void number(text *out, double value, int width)
+{
+    plain(out, (pclr_estimate){.value = value, .defined = isfinite(value)}, width);
+}
+
+static void class_calls(text *out, const pclr_evaluation *e, int width)
+{
+    text_add(out, "\n%-*s %10s %-12s%7s%7s%7s%7s%9s%9s%9s%9s%9s%9s%9s\n", width, "class", "threshold", " from", "TP", "FP", "FN", "TN",
+             "sens.", "spec.", "prec.", "F1", "sens.at", "Brier", "ECE");
+    for (size_t c = 0; c < e->set.classes; c++) {
+        const evaluation_class *k = &e->class_result[c];
+        text_add(out, "%-*.*s ", width, width, e->set.class_name[c]);
+        if (isnan(k->threshold)) text_add(out, "%10s %-12s%7s%7s%7s%7s", "-", " none", "-", "-", "-", "-");
+        else
+            text_add(out, "%10.4f  %-11s%7.0f%7.0f%7.0f%7.0f", k->threshold, write_origin(k->origin), k->true_positives,
+                     k->false_positives, (double)k->positives - k->true_positives, (double)k->negatives - k->false_positives);
+        plain(out, evaluation_of_class(e, "sensitivity", c), 9);
+        plain(out, evaluation_of_class(e, "specificity", c), 9);
+        plain(out, evaluation_of_class(e, "precision", c), 9);
+        plain(out, evaluation_of_class(e, "f1", c), 9);
+        plain(out, evaluation_of_class(e, "sensitivity_at", c), 9);
+        plain(out, evaluation_of_class(e, "brier", c), 9);
+        number(out, k->calibration_error, 9);
+        if (evaluation_of_class(e, "ppv_at", c).defined) {
+            text_add(out, "  PPV at prevalence %g: ", e->prevalence);
+            write_interval(out, evaluation_of_class(e, "ppv_at", c), 0);
+        }
+        text_add(out, "\n");
+    }
+    text_add(out, "sens.at: sensitivity at specificity %g\n", e->specificity);
+}
+
+static void group_table(text *out, const pclr_evaluation *e)
+{
+    if (e->groups == 0) return;
+    text_add(out, "\n%-16s%-20s%9s%9s%9s  %s\n", "group", "", "records", "patients", "classes", "macro AUROC");
+    for (size_t g = 0; g < e->groups; g++) {
+        const evaluation_group *x = &e->group[g];
+        text_add(out, "%-16s%-20s%9zu%9zu%9zu  ", x->kind, x->name, x->records, x->patients, x->defined);
+        write_interval(out, x->macro_auroc, 0);
+        text_add(out, "\n");
+    }
+}
+
+static pclr_status hand_over(text *from, char **to, pclr_error *error)
+{
+    pclr_status status = text_ok(from, error);
+    if (status == PCLR_OK) status = mem_strdup(to, from->data, error);
+    text_free(from);
+    return status;
+}
+
+pclr_status evaluation_write_text(pclr_evaluation *e, pclr_error *error)
+{
+    text out = {0};
+    int width = widest_name(e);
+    heading(&out, e);
+    overall_table(&out, e);
+    class_areas(&out, e, width);
+    class_calls(&out, e, width);
+    group_table(&out, e);
+    if (e->set.notes) text_add(&out, "\n");
+    for (size_t k = 0; k < e->set.notes; k++) text_add(&out, "note: %s\n", e->set.note[k]);
+    return hand_over(&out, &e->text, error);
+}
+
+static void csv_row(text *out, const char *scope, const char *name, const char *measure_name, pclr_estimate e, size_t positives, size_t negatives)
+{
+    text_add(out, "%s,", scope);
+    text_add_csv(out, name);
+    text_add(out, ",%s,", measure_name);
+    text_add_double(out, e.value);
+    text_add(out, ",");
+    text_add_double(out, e.low);
+    text_add(out, ",");
+    text_add_double(out, e.high);
+    text_add(out, ",%zu,%zu\n", positives, negatives);
+}
+
+pclr_status evaluation_write_csv(pclr_evaluation *e, pclr_error *error)
+{
+    text out = {0};
+    size_t count, positives = e->scores.micro.positives, negatives = e->scores.micro.negatives;
+    const measure *table = measures_overall(&count);
+    text_add(&out, "scope,name,measure,value,low,high,positives,negatives\n");
+    for (size_t m = 0; m < count; m++) csv_row(&out, "overall", "", table[m].name, e->overall[m], positives, negatives);
+    table = measures_of_class(&count);
+    for (size_t c = 0; c < e->set.classes; c++) {
+        const evaluation_class *k = &e->class_result[c];
+        for (size_t m = 0; m < count; m++)
+            csv_row(&out, "class", e->set.class_name[c], table[m].name, e->of_class[m * e->set.classes + c], k->positives, k->negatives);
+        csv_row(&out, "class", e->set.class_name[c], "auroc_delong", k->delong, k->positives, k->negatives);
+        csv_row(&out, "class", e->set.class_name[c], "threshold", (pclr_estimate){k->threshold, NAN, NAN, true}, k->positives, k->negatives);
+        csv_row(&out, "class", e->set.class_name[c], "calibration_error", (pclr_estimate){k->calibration_error, NAN, NAN, true},
+                k->positives, k->negatives);
+    }
+    for (size_t g = 0; g < e->groups; g++) {
+        const evaluation_group *x = &e->group[g];
+        csv_row(&out, x->kind, x->name, "macro_auroc", x->macro_auroc, x->positives, x->records * e->set.classes - x->positives);
+    }
+    return hand_over(&out, &e->csv, error);
+}
