@@ -10,6 +10,7 @@
     X(simulate)         \
     X(import)           \
     X(info)             \
+    X(export)           \
     X(fiducials)        \
     X(features)         \
     X(pretrain)         \
@@ -17,7 +18,6 @@
     X(finetune)         \
     X(embed)            \
     X(predict)          \
-    X(export)           \
     X(bench)            \
     X(version)
 /* clang-format on */
