@@ -63,6 +63,19 @@ nn_id layer_conv(nn_graph *g, nn_id x, const char *name, int64_t out, int64_t ke
     return convolution(g, x, name, out, kernel, (nn_conv1d_args){.stride = stride, .pad_left = pad, .pad_right = pad});
 }
 
+nn_id layer_conv_bias(nn_graph *g, nn_id x, const char *name, int64_t out, int64_t kernel, int64_t stride)
+{
+    if (x == NN_NONE) return NN_NONE;
+    int64_t in = layer_channels(g, x), pad = (kernel - 1) / 2;
+    double limit = 1.0 / sqrt((double)(in * kernel));
+    nn_scope_push(g, "%s", name);
+    nn_id w = nn_param(g, "weight", nn_shape3(out, kernel, in), (nn_init){.kind = NN_INIT_UNIFORM, .a = limit});
+    nn_id b = nn_param(g, "bias", nn_shape1(out), (nn_init){.kind = NN_INIT_UNIFORM, .a = limit, .no_decay = true});
+    nn_id y = nn_conv1d(g, x, w, b, (nn_conv1d_args){.stride = stride, .pad_left = pad, .pad_right = pad});
+    nn_scope_pop(g);
+    return y;
+}
+
 nn_id layer_patch_conv(nn_graph *g, nn_id x, const char *name, int64_t out, int64_t stride)
 {
     return convolution(g, x, name, out, stride, (nn_conv1d_args){.stride = stride});

@@ -12,6 +12,8 @@ nn_id layer_linear_normal(nn_graph *g, nn_id x, const char *name, int64_t out, d
 /* Convolution over time without bias, "same" padding (kernel - 1) / 2, Kaiming normal by fan-in. [B][T][C] -> [B][ceil(T / stride)][out]
  * for odd kernels. */
 nn_id layer_conv(nn_graph *g, nn_id x, const char *name, int64_t out, int64_t kernel, int64_t stride);
+/* The same with a bias; both uniform in +-1/sqrt(kernel C) (as PyTorch's Conv1d). */
+nn_id layer_conv_bias(nn_graph *g, nn_id x, const char *name, int64_t out, int64_t kernel, int64_t stride);
 /* Convolution whose windows do not overlap and are not padded (kernel = stride); no bias. The tail that fills no window is dropped. */
 nn_id layer_patch_conv(nn_graph *g, nn_id x, const char *name, int64_t out, int64_t stride);
 /* Batch norm over all axes but the last; `gamma` is the initial scale (0 makes a residual branch start silent). */

@@ -3,7 +3,8 @@
  * s4: diagonal state space layers (S4D; Gu et al. 2022, arXiv 2206.11893), in both directions of time, the shape that
  * Mehari & Strodthoff 2023 (IEEE TBME 70:2729) found strongest per parameter on ECG.
  *
- *     stem     log2(stride) convolutions k5 s2 with layer norm and GELU (stride 1: a linear map of each sample)
+ *     stem     log2(stride) convolutions k5 s2 with bias and GELU (stride 1: a linear map of each sample). No norm per frame here:
+ *              it would blow up the noise between the beats to the size of a QRS complex, and forget the voltage
  *     context  L blocks: y = gelu(S4D forward(x) + S4D backward(x));  x = LN(x + dropout(GLU(W y)))
  * The state of a channel: h' = A h + x, y = 2 Re(C h) + D x, A = -exp(log_re) + i im, N complex numbers, discretised by
  * zero-order hold. encoder.causal leaves the backward direction out.
@@ -57,8 +58,7 @@ static nn_id stem(nn_graph *g, nn_id x, const model_encoder_spec *spec)
         /* narrow where the frames are many: the last convolution has the full width, each one before half of its successor */
         int64_t out = s.width >> (convolutions - 1 - k);
         nn_scope_push(g, "stem.%d", k);
-        x = layer_conv(g, x, "conv", out < 32 ? 32 : out, STEM_KERNEL, 2);
-        x = nn_gelu(g, layer_layer_norm(g, x, "norm"));
+        x = nn_gelu(g, layer_conv_bias(g, x, "conv", out < 32 ? 32 : out, STEM_KERNEL, 2));
         nn_scope_pop(g);
     }
     return layer_channels(g, x) == s.width ? x : layer_linear(g, x, "stem_project", s.width);

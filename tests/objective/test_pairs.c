@@ -82,7 +82,7 @@ static void kth_largest_of_random_lists(void **state)
     rng r = rng_make(3, "test", 0);
     (void)state;
     for (int round = 0; round < 300; round++) {
-        float x[40], copy[40];
+        float x[40] = {0}, copy[40];
         int64_t n = 1 + (int64_t)rng_below(&r, 40), k = 1 + (int64_t)rng_below(&r, (uint64_t)n), larger = 0, equal = 0;
         for (int64_t i = 0; i < n; i++) x[i] = (float)rng_below(&r, 12);
         memcpy(copy, x, sizeof x);

@@ -124,8 +124,8 @@ def s4(x, width, layers, stride, causal=False):
     e = "encoder."
     n = int(math.log2(stride))
     for k in range(n):
-        x = conv(x, f"{e}stem.{k}.conv", max(32, width >> (n - 1 - k)), 5, 2)
-        x = F.gelu(layer_norm(x, f"{e}stem.{k}.norm"))
+        out = max(32, width >> (n - 1 - k))
+        x = F.gelu(conv(x, f"{e}stem.{k}.conv", out, 5, 2) + param(f"{e}stem.{k}.conv.bias", out))
     for k in range(layers):
         name = f"{e}layer{k}."
         y = s4d(x, name + "forward")
