@@ -51,8 +51,19 @@ void gemm_bias(const float *dy, int64_t rows, int64_t dy_stride, int64_t N, floa
 /* One product on the calling thread: c (add ? + : =) op(a) op(b), row-major, with row strides. */
 void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, bool add, float *c, int64_t ldc);
 
+/* ---- dropout.c ---- */
+
+enum { DROPOUT_RUN = 256 };
+/* factor[k] of mask element begin + k: 0 or 1 / (1 - p). */
+void dropout_factors(const nn_call *c, int64_t begin, int64_t count, float *factor);
+
 /* ---- rows of the table, by file ---- */
 void nn_onednn_products(nn_kernel kernel[NN_OPS]);
 void nn_onednn_convolution(nn_kernel kernel[NN_OPS]);
+void nn_onednn_elementwise(nn_kernel kernel[NN_OPS]);
+void nn_onednn_normalise(nn_kernel kernel[NN_OPS]);
+void nn_onednn_time(nn_kernel kernel[NN_OPS]);
+void nn_onednn_attention(nn_kernel kernel[NN_OPS]);
+void nn_onednn_s4d(nn_kernel kernel[NN_OPS]);
 
 #endif
