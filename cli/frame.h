@@ -29,7 +29,8 @@ struct cli_context {
 };
 
 /* Options every command has, ended by a NULL name. */
-extern const cli_option cli_common_options[];
+enum { CLI_COMMON_OPTIONS = 5 };
+extern const cli_option cli_common_options[CLI_COMMON_OPTIONS + 1];
 extern const cli_command *const cli_commands[];
 extern const size_t cli_command_count;
 

@@ -5,10 +5,19 @@
 
 #include "frame.h"
 
-static void print_option(FILE *out, const cli_option *o)
+/* The letter of an option; a common option loses its letter to a command's own option. */
+static char letter_of(const cli_option *o, const cli_command *command)
 {
-    char left[64];
-    int n = o->letter ? snprintf(left, sizeof left, "  -%c, --%s", o->letter, o->name) : snprintf(left, sizeof left, "      --%s", o->name);
+    bool common = o >= cli_common_options && o < cli_common_options + CLI_COMMON_OPTIONS;
+    for (const cli_option *own = command->options; common && own && own->name; own++)
+        if (own->letter == o->letter) return 0;
+    return o->letter;
+}
+
+static void print_option(FILE *out, const cli_option *o, const cli_command *command)
+{
+    char left[64], letter = letter_of(o, command);
+    int n = letter ? snprintf(left, sizeof left, "  -%c, --%s", letter, o->name) : snprintf(left, sizeof left, "      --%s", o->name);
     if (o->argument) snprintf(left + n, sizeof left - (size_t)n, " %s", o->argument);
     fprintf(out, "%-30s ", left);
     if (strlen(left) > 30) fprintf(out, "\n%31s", "");
@@ -35,9 +44,9 @@ void cli_print_help(FILE *out, const cli_command *command)
             command->arguments);
     if (command->description) fprintf(out, "\n%s\n", command->description);
     if (command->options && command->options[0].name) fputs("\noptions\n", out);
-    for (const cli_option *o = command->options; o && o->name; o++) print_option(out, o);
+    for (const cli_option *o = command->options; o && o->name; o++) print_option(out, o, command);
     fputs("\ncommon options\n", out);
-    for (const cli_option *o = cli_common_options; o->name; o++) print_option(out, o);
+    for (const cli_option *o = cli_common_options; o->name; o++) print_option(out, o, command);
     if (command->examples) {
         fputs("\nexamples\n", out);
         print_lines(out, command->examples, 2);
@@ -73,11 +82,12 @@ static void roff(FILE *out, const char *text)
     }
 }
 
-static void man_options(FILE *out, const cli_option *options)
+static void man_options(FILE *out, const cli_option *options, const cli_command *command)
 {
     for (const cli_option *o = options; o && o->name; o++) {
+        char letter = letter_of(o, command);
         fputs(".TP\n\\fB", out);
-        if (o->letter) fprintf(out, "\\-%c\\fR, \\fB", o->letter);
+        if (letter) fprintf(out, "\\-%c\\fR, \\fB", letter);
         fputs("\\-\\-", out);
         roff(out, o->name);
         fputs("\\fR", out);
@@ -124,8 +134,8 @@ void cli_print_man(FILE *out, const cli_command *command)
         fputc('\n', out);
     }
     fputs(".SH OPTIONS\n", out);
-    man_options(out, command->options);
-    man_options(out, cli_common_options);
+    man_options(out, command->options, command);
+    man_options(out, cli_common_options, command);
     if (command->examples) {
         fputs(".SH EXAMPLES\n.nf\n", out);
         roff(out, command->examples);
@@ -182,7 +192,7 @@ static void complete_fish(FILE *out)
         for (int common = 0; common < 2; common++)
             for (const cli_option *o = common ? cli_common_options : c->options; o && o->name; o++) {
                 fprintf(out, "complete -c physioclr -n '__fish_seen_subcommand_from %s' -l %s ", c->name, o->name);
-                if (o->letter) fprintf(out, "-s %c ", o->letter);
+                if (letter_of(o, c)) fprintf(out, "-s %c ", letter_of(o, c));
                 if (o->type != CLI_FLAG) fputs("-r ", out);
                 fputs("-d ", out);
                 fish_text(out, o->help);

@@ -6,7 +6,7 @@
 
 #include "frame.h"
 
-const cli_option cli_common_options[] = {
+const cli_option cli_common_options[CLI_COMMON_OPTIONS + 1] = {
     {"threads", 't', CLI_INT, "N", "0", false, "threads to compute with; 0: all processors"},
     {"quiet", 'q', CLI_FLAG, NULL, NULL, false, "no progress and no notes, errors only"},
     {"progress", 0, CLI_TEXT, "WHEN", "auto", false, "auto: a bar on a terminal; jsonl: a JSON line an update; none"},
