@@ -7,4 +7,5 @@ void nn_onednn_fill(nn_kernel kernel[NN_OPS])
     nn_onednn_products(kernel);
     nn_onednn_convolution(kernel);
     nn_onednn_elementwise(kernel);
+    nn_onednn_normalise(kernel);
 }
