@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-static const feature_layout *const layouts[] = {&feature_layout_paper150};
+static const feature_layout *const layouts[] = {&feature_layout_paper150, &feature_layout_rich};
 
 const pclr_feature_layout *pclr_feature_layout_find(const char *name)
 {

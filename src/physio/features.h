@@ -23,7 +23,7 @@ typedef struct feature_layout {
     pclr_status (*compute)(const feature_input *in, float *value, uint8_t *valid, int *amplitude_lead, pclr_error *error);
 } feature_layout;
 
-extern const feature_layout feature_layout_paper150;
+extern const feature_layout feature_layout_paper150, feature_layout_rich;
 
 /* Lead II, or the lead of best quality where II is missing or useless; -1 when every lead is useless. */
 int feature_amplitude_lead(const feature_input *in);
