@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measures, variances and intervals against scikit-learn, direct definitions and a published example. */
+#include "eval/oracle.h"
+
+#include "eval/auroc.h"
+#include "eval/calibration.h"
+#include "eval/challenge.h"
+#include "eval/delong.h"
+#include "eval/resample.h"
+
+static void auroc_equals_scikit_learn(void **state)
+{
+    (void)state;
+    oracle score, label, auroc, auprc;
+    size_t cases = 0;
+    oracle_open(&score), oracle_open(&label), oracle_open(&auroc), oracle_open(&auprc);
+    while (oracle_next(&score, "case_score")) {
+        size_t n = oracle_next(&label, "case_label");
+        uint8_t *y = malloc(n);
+        double value;
+        ranking r;
+        for (size_t i = 0; i < n; i++) y[i] = (uint8_t)label.value[i];
+        assert_true(oracle_next(&auroc, "case_auroc") && oracle_next(&auprc, "case_auprc"));
+        assert_int_equal(pclr_auroc(score.value, y, n, &value, NULL), PCLR_OK);
+        assert_near(value, auroc.value[0], 1e-12);
+        assert_int_equal(ranking_create(&r, score.value, y, n, 1, 1, NULL), PCLR_OK);
+        assert_near(ranking_measure(&r, NULL, 0).average_precision, auprc.value[0], 1e-12);
+        ranking_free(&r);
+        free(y);
+        cases++;
+    }
+    assert_int_equal(cases, 40);
+    oracle_close(&score), oracle_close(&label), oracle_close(&auroc), oracle_close(&auprc);
+}
+
+static void undefined_classes_are_named_not_scored(void **state)
+{
+    (void)state;
+    const float score[] = {0.1f, 0.9f, 0.5f, 0.2f, 0.8f, 0.5f};
+    const uint8_t label[] = {0, 0, 255, 1, 0, 0}; /* class 0: 0 255 0; class 1: 0 1 0 */
+    double per_class[2], value;
+    auroc_average average;
+    pclr_error error = {0};
+    assert_int_equal(auroc_macro_float(score, label, 3, 2, &average, per_class, &error), PCLR_OK);
+    assert_int_equal(average.defined, 1);
+    assert_true(isnan(per_class[0]));
+    assert_near(average.macro, 0, 0);
+    assert_int_equal(pclr_auroc((const double[]){1, 2}, (const uint8_t[]){1, 1}, 2, &value, &error), PCLR_E_DATA);
+    assert_non_null(strstr(error.message, "undefined"));
+    assert_int_equal(pclr_auroc((const double[]){1, NAN}, (const uint8_t[]){1, 0}, 2, &value, &error), PCLR_E_NUMERIC);
+}
+
+/* The stored multi-label set as an eval_set whose patients are the records. */
+static void load_set(eval_set *set)
+{
+    size_t count;
+    double *score = oracle_find("set_score", &count);
+    uint8_t *label = oracle_labels("set_label", &count);
+    *set = (eval_set){0};
+    assert_int_equal(arena_create(&set->memory, NULL), PCLR_OK);
+    assert_int_equal(eval_set_allocate(set, count / 5, 5, NULL), PCLR_OK);
+    memcpy(set->score, score, count * sizeof *score);
+    memcpy(set->label, label, count);
+    for (size_t c = 0; c < 5; c++) set->class_name[c] = arena_strdup(set->memory, "c");
+    for (size_t r = 0; r < set->records; r++) {
+        set->id[r] = arena_strdup(set->memory, "r");
+        set->patient[r] = (uint32_t)r;
+    }
+    set->patients = set->records;
+    set->sources = 1;
+    set->source_name = arena_alloc(set->memory, sizeof *set->source_name);
+    set->source_name[0] = arena_strdup(set->memory, "");
+    free(score);
+    free(label);
+}
+
+static void expect(const char *oracle_name, const double *value, size_t n)
+{
+    size_t count;
+    double *expected = oracle_find(oracle_name, &count);
+    assert_int_equal(count, n);
+    for (size_t i = 0; i < n; i++) assert_near(value[i], expected[i], 1e-12);
+    free(expected);
+}
+
+static void every_measure_of_a_set(void **state)
+{
+    (void)state;
+    static const double half[] = {0.5, 0.5, 0.5, 0.5, 0.5};
+    eval_set set;
+    scoring scores;
+    scoring_sums sums;
+    eval_choices choices = {.threshold = half, .specificity = 0.9};
+    load_set(&set);
+    assert_int_equal(scoring_create(&scores, &set, &choices, NULL), PCLR_OK);
+    assert_int_equal(scoring_sums_create(&sums, &scores, NULL), PCLR_OK);
+    scoring_measure(&scores, NULL, &sums);
+    double *value = calloc(measures_total(&scores), sizeof *value);
+    measures_evaluate(&scores, &sums, value);
+    size_t of_class;
+    measures_of_class(&of_class);
+    expect("set_auroc", value + 5 * measure_of_class("auroc"), 5);
+    expect("set_f1", value + 5 * measure_of_class("f1"), 5);
+    expect("set_brier", value + 5 * measure_of_class("brier"), 5);
+    const double *overall = value + 5 * of_class;
+    expect("set_macro_auroc", overall + measure_overall("macro_auroc"), 1);
+    expect("set_weighted_auroc", overall + measure_overall("weighted_auroc"), 1);
+    expect("set_micro_auroc", overall + measure_overall("micro_auroc"), 1);
+    expect("set_macro_auprc", overall + measure_overall("macro_auprc"), 1);
+    expect("set_weighted_auprc", overall + measure_overall("weighted_auprc"), 1);
+    expect("set_micro_auprc", overall + measure_overall("micro_auprc"), 1);
+    expect("set_macro_f1", overall + measure_overall("macro_f1"), 1);
+    expect("set_micro_f1", overall + measure_overall("micro_f1"), 1);
+    size_t count;
+    double *fmax = oracle_find("set_fmax", &count);
+    assert_near(overall[measure_overall("fmax")], fmax[0], 1e-7); /* steps are stored as float */
+    double *temperature = oracle_find("temperature", &count);
+    assert_near(calibration_temperature(set.score, set.label, set.records * 5), temperature[0], 1e-6);
+    free(fmax), free(temperature), free(value);
+    scoring_sums_free(&sums);
+    scoring_free(&scores);
+    eval_set_free(&set);
+}
+
+/* A record with weight 2 counts like the record twice; weight 0 like its absence. */
+static void weights_repeat_records(void **state)
+{
+    (void)state;
+    static const double score[] = {0.3, 0.3, 0.9, 0.1, 0.5, 0.5, 0.3};
+    static const uint8_t label[] = {1, 0, 1, 0, 0, 1, 0};
+    static const uint16_t weight[] = {2, 1, 1, 0, 3, 1, 1};
+    double repeated[16];
+    uint8_t repeated_label[16];
+    size_t n = 0;
+    for (size_t i = 0; i < 7; i++) {
+        for (int k = 0; k < weight[i]; k++) {
+            repeated[n] = score[i];
+            repeated_label[n++] = label[i];
+        }
+    }
+    ranking weighted, plain;
+    assert_int_equal(ranking_create(&weighted, score, label, 7, 1, 1, NULL), PCLR_OK);
+    assert_int_equal(ranking_create(&plain, repeated, repeated_label, n, 1, 1, NULL), PCLR_OK);
+    ranking_areas a = ranking_measure(&weighted, weight, ranking_cut(&weighted, 0.4)), b = ranking_measure(&plain, NULL, ranking_cut(&plain, 0.4));
+    assert_near(a.auroc, b.auroc, 0);
+    assert_near(a.average_precision, b.average_precision, 0);
+    assert_near(a.true_positives, b.true_positives, 0);
+    assert_near(ranking_sensitivity_at(&weighted, weight, &a, 0.6), ranking_sensitivity_at(&plain, NULL, &b, 0.6), 0);
+    ranking_free(&weighted);
+    ranking_free(&plain);
+}
+
+static void variances_equal_the_double_sums(void **state)
+{
+    (void)state;
+    size_t n, count;
+    eval_set set;
+    load_set(&set);
+    n = set.records;
+    double *a = calloc(n, sizeof *a), *b = calloc(n, sizeof *b), *cluster = oracle_find("cluster", &count);
+    uint8_t *label = calloc(n, 1);
+    uint32_t *patient = calloc(n, sizeof *patient);
+    for (size_t r = 0; r < n; r++) {
+        a[r] = set.score[5 * r];
+        b[r] = set.score[5 * r + 1];
+        label[r] = set.label[5 * r];
+        patient[r] = (uint32_t)cluster[r];
+    }
+    const double *scores[] = {a, b};
+    delong d;
+    assert_int_equal(delong_create(&d, scores, 2, label, NULL, 0, n, NULL), PCLR_OK);
+    expect("delong_auroc", d.auroc, 2);
+    expect("delong_covariance", d.covariance, 4);
+    delong_free(&d);
+    assert_int_equal(delong_create(&d, scores, 2, label, patient, 120, n, NULL), PCLR_OK);
+    expect("cluster_covariance", d.covariance, 4);
+    delong_free(&d);
+    free(a), free(b), free(cluster), free(label), free(patient);
+    eval_set_free(&set);
+}
+
+/* DeLong et al. 1988, ovarian cancer: albumin, total protein and K-G score; areas, errors and tests as printed in the SAS/STAT User's Guide
+ * (LOGISTIC, "Comparing Receiver Operating Characteristic Curves"). */
+static void published_delong_example(void **state)
+{
+    (void)state;
+    static const double data[43][4] = {
+        {3.0, 5.8, 10, 0}, {3.2, 6.3, 5, 1}, {3.9, 6.8, 3, 1}, {2.8, 4.8, 6, 0}, {3.2, 5.8, 3, 1}, {0.9, 4.0, 5, 0}, {2.5, 5.7, 8, 0},
+        {1.6, 5.6, 5, 1},  {3.8, 5.7, 5, 1}, {3.7, 6.7, 6, 1}, {3.2, 5.4, 4, 1}, {3.8, 6.6, 6, 1}, {4.1, 6.6, 5, 1}, {3.6, 5.7, 5, 1},
+        {4.3, 7.0, 4, 1},  {3.6, 6.7, 4, 0}, {2.3, 4.4, 6, 1}, {4.2, 7.6, 4, 0}, {4.0, 6.6, 6, 0}, {3.5, 5.8, 6, 1}, {3.8, 6.8, 7, 1},
+        {3.0, 4.7, 8, 0},  {4.5, 7.4, 5, 1}, {3.7, 7.4, 5, 1}, {3.1, 6.6, 6, 1}, {4.1, 8.2, 6, 1}, {4.3, 7.0, 5, 1}, {4.3, 6.5, 4, 1},
+        {3.2, 5.1, 5, 1},  {2.6, 4.7, 6, 1}, {3.3, 6.8, 6, 0}, {1.7, 4.0, 7, 0}, {3.7, 6.1, 5, 1}, {3.3, 6.3, 7, 1}, {4.2, 7.7, 6, 1},
+        {3.5, 6.2, 5, 1},  {2.9, 5.7, 9, 0}, {2.1, 4.8, 7, 1}, {2.8, 6.2, 8, 0}, {4.0, 7.0, 7, 1}, {3.3, 5.7, 6, 1}, {3.7, 6.9, 5, 1},
+        {3.6, 6.6, 5, 1}};
+    double albumin[43], protein[43], score[43];
+    uint8_t label[43];
+    for (size_t i = 0; i < 43; i++) {
+        albumin[i] = data[i][0], protein[i] = data[i][1], score[i] = 10 - data[i][2];
+        label[i] = data[i][3] == 1;
+    }
+    const double *models[] = {albumin, protein, score};
+    delong d;
+    assert_int_equal(delong_create(&d, models, 3, label, NULL, 0, 43, NULL), PCLR_OK);
+    static const double area[] = {0.7366, 0.6478, 0.7258}, se[] = {0.0927, 0.1000, 0.1028};
+    for (size_t m = 0; m < 3; m++) {
+        assert_near(d.auroc[m], area[m], 5e-5);
+        assert_near(sqrt(d.covariance[4 * m]), se[m], 5e-5);
+    }
+    delong_difference difference = delong_compare(&d, 0, 2, 0.05);
+    assert_near(difference.value, 0.0108, 5e-5);
+    assert_near(difference.error, 0.0953, 5e-5);
+    assert_near(difference.p, 0.9102, 5e-5);
+    difference = delong_compare(&d, 1, 2, 0.05);
+    assert_near(difference.value, -0.0780, 6e-5);
+    assert_near(difference.z * difference.z, 0.5554, 5e-5);
+    assert_near(difference.p, 0.4561, 5e-5);
+    delong_free(&d);
+}
+
+static void challenge_score_by_definition(void **state)
+{
+    (void)state;
+    oracle label, call, score, weights;
+    int place[CHALLENGE_CLASSES], cases = 0;
+    oracle_open(&label), oracle_open(&call), oracle_open(&score), oracle_open(&weights);
+    assert_int_equal(oracle_next(&weights, "challenge_weights"), 676);
+    for (size_t k = 0; k < 676; k++) assert_near(challenge_weights[k / 26][k % 26] / 80.0, weights.value[k], 1e-12);
+    for (int c = 0; c < CHALLENGE_CLASSES; c++) {
+        place[c] = challenge_find(challenge_classes[c].codes);
+        assert_int_equal(place[c], c);
+        assert_int_equal(challenge_find(challenge_classes[c].abbreviations), c);
+    }
+    assert_int_equal(challenge_find("RBBB"), challenge_find("713427006"));
+    assert_int_equal(challenge_find("none"), -1);
+    while (oracle_next(&label, "challenge_label")) {
+        uint8_t y[1300], x[1300];
+        challenge_table table;
+        assert_true(oracle_next(&call, "challenge_call") && oracle_next(&score, "challenge_score"));
+        for (size_t i = 0; i < 1300; i++) y[i] = (uint8_t)label.value[i], x[i] = (uint8_t)call.value[i];
+        assert_int_equal(challenge_create(&table, y, x, 50, 26, place, NULL), PCLR_OK);
+        assert_near(challenge_value(&table, NULL), score.value[0], 1e-12);
+        challenge_free(&table);
+        cases++;
+    }
+    assert_int_equal(cases, 8);
+    oracle_close(&label), oracle_close(&call), oracle_close(&score), oracle_close(&weights);
+}
+
+static void intervals(void **state)
+{
+    (void)state;
+    size_t n, groups, count;
+    double *value = oracle_find("bca_value", &n), *jackknife = oracle_find("bca_jackknife", &groups);
+    double *estimate = oracle_find("bca_estimate", &count), both[2];
+    assert_true(interval_bootstrap(INTERVAL_BCA, value, n, estimate[0], jackknife, groups, 0.05, &both[0], &both[1]));
+    expect("bca_interval", both, 2);
+    assert_true(interval_bootstrap(INTERVAL_PERCENTILE, value, n, estimate[0], NULL, 0, 0.05, &both[0], &both[1]));
+    expect("percentile_interval", both, 2);
+    static const double p[] = {1e-10, 0.001, 0.025, 0.3, 0.5, 0.9, 0.999999};
+    double quantile[7];
+    for (size_t k = 0; k < 7; k++) quantile[k] = normal_quantile(p[k]);
+    double *expected = oracle_find("normal_quantile", &count);
+    for (size_t k = 0; k < 7; k++) assert_near(quantile[k], expected[k], 1e-9);
+    free(value), free(jackknife), free(estimate), free(expected);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(auroc_equals_scikit_learn),      cmocka_unit_test(undefined_classes_are_named_not_scored),
+        cmocka_unit_test(every_measure_of_a_set),         cmocka_unit_test(weights_repeat_records),
+        cmocka_unit_test(variances_equal_the_double_sums), cmocka_unit_test(published_delong_example),
+        cmocka_unit_test(challenge_score_by_definition),  cmocka_unit_test(intervals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

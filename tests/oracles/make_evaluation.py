@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Oracle values for tests/eval: scikit-learn's AUROC and average precision with ties, the Challenge 2021 score by its published
+definition (an own, direct implementation: double loops over classes), Fmax by its definition, DeLong and Obuchowski variances by the O(mn)
+double sums, BCa by scipy. Writes evaluation.txt: blocks "NAME count" followed by the numbers, one a line.
+
+usage: make_evaluation.py [physionet2021_weights.csv] > evaluation.txt
+"""
+import csv
+import sys
+
+import numpy as np
+import scipy
+import scipy.stats
+import sklearn
+from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
+
+rng = np.random.default_rng(20260101)
+
+
+def block(name, values):
+    values = np.atleast_1d(np.asarray(values, float)).ravel()
+    print(f"{name} {len(values)}")
+    for v in values:
+        print("nan" if np.isnan(v) else repr(float(v)))
+
+
+print(f"# numpy {np.__version__} scipy {scipy.__version__} scikit-learn {sklearn.__version__}")
+
+# AUROC and AUPRC: many small cases with ties, from heavy (2 values) to none.
+for case in range(40):
+    n = int(rng.integers(2, 200))
+    levels = int(rng.choice([2, 3, 5, 20, 10**6]))
+    score = rng.integers(0, levels, n) / levels
+    label = (rng.random(n) < rng.choice([0.05, 0.3, 0.5, 0.9])).astype(int)
+    label[0], label[-1] = 0, 1
+    block("case_score", score)
+    block("case_label", label)
+    block("case_auroc", roc_auc_score(label, score))
+    block("case_auprc", average_precision_score(label, score))
+
+# A multi-label set with ties, and every measure of it.
+n, classes = 300, 5
+label = (rng.random((n, classes)) < [0.5, 0.3, 0.2, 0.1, 0.05]).astype(int)
+score = np.round(1 / (1 + np.exp(-(1.2 * label - 0.8 + rng.normal(size=(n, classes))))), 2)
+call = (score >= 0.5).astype(int)
+block("set_score", score)
+block("set_label", label)
+block("set_auroc", [roc_auc_score(label[:, c], score[:, c]) for c in range(classes)])
+for average in ("macro", "weighted", "micro"):
+    block(f"set_{average}_auroc", roc_auc_score(label, score, average=average))
+    block(f"set_{average}_auprc", average_precision_score(label, score, average=average))
+block("set_f1", f1_score(label, call, average=None))
+block("set_macro_f1", f1_score(label, call, average="macro"))
+block("set_micro_f1", f1_score(label, call, average="micro"))
+block("set_brier", [brier_score_loss(label[:, c], score[:, c]) for c in range(classes)])
+best = 0
+for t in np.arange(101) / 100:
+    called = score >= t
+    right = (called & (label == 1)).sum(1)
+    any_call, any_label = called.any(1), label.any(1)
+    if any_call.any():
+        p = (right[any_call] / called.sum(1)[any_call]).mean()
+        r = (right[any_label] / label.sum(1)[any_label]).mean()
+        best = max(best, 2 * p * r / (p + r) if p + r else 0)
+block("set_fmax", best)
+
+
+# DeLong by the plain double sums, and Obuchowski's clustered variance.
+def psi(x, y):
+    return (x[:, None] > y[None]) + 0.5 * (x[:, None] == y[None])
+
+
+def covariances(scores, lab, cluster):
+    p, q = lab == 1, lab == 0
+    m, k = p.sum(), q.sum()
+    matrices = [psi(s[p], s[q]) for s in scores]
+    auc = np.array([a.mean() for a in matrices])
+    v10, v01 = [a.mean(1) for a in matrices], [a.mean(0) for a in matrices]
+    ids = np.unique(cluster)
+    P = np.array([[np.sum(v10[j][cluster[p] == i] - auc[j]) for i in ids] for j in range(len(scores))])
+    Q = np.array([[np.sum(v01[j][cluster[q] == i] - auc[j]) for i in ids] for j in range(len(scores))])
+    i10, i01, i = len(np.unique(cluster[p])), len(np.unique(cluster[q])), len(ids)
+    c = i10 / (i10 - 1) * P @ P.T / m**2 + i01 / (i01 - 1) * Q @ Q.T / k**2 + i / (i - 1) * (P @ Q.T + Q @ P.T) / (m * k)
+    return auc, c
+
+
+cluster = rng.integers(0, 120, n)
+auc, cov = covariances([score[:, 0], score[:, 1]], label[:, 0], np.arange(n))
+block("delong_auroc", auc)
+block("delong_covariance", cov)
+auc, cov = covariances([score[:, 0], score[:, 1]], label[:, 0], cluster)
+block("cluster", cluster)
+block("cluster_covariance", cov)
+
+# BCa: scipy on the mean of a skewed sample gives low, high; the resamples themselves are stored with it.
+sample = rng.exponential(size=40)
+resampled = np.array([sample[rng.integers(0, 40, 40)].mean() for _ in range(2000)])
+jack = np.array([np.delete(sample, i).mean() for i in range(40)])
+z0 = scipy.stats.norm.ppf(((resampled < sample.mean()).mean() + (resampled <= sample.mean()).mean()) / 2)
+u = jack.mean() - jack
+a = (u**3).sum() / (6 * (u**2).sum() ** 1.5)
+z = scipy.stats.norm.ppf([0.025, 0.975])
+block("bca_value", resampled)
+block("bca_jackknife", jack)
+block("bca_estimate", sample.mean())
+block("bca_interval", np.percentile(resampled, 100 * scipy.stats.norm.cdf(z0 + (z0 + z) / (1 - a * (z0 + z)))))
+block("percentile_interval", np.percentile(resampled, [2.5, 97.5]))
+block("normal_quantile", scipy.stats.norm.ppf([1e-10, 0.001, 0.025, 0.3, 0.5, 0.9, 0.999999]))
+
+# Temperature: minimum of the cross-entropy by a fine search.
+from scipy.optimize import minimize_scalar
+
+p = np.clip(score, 1e-12, 1 - 1e-12)
+logit = np.log(p / (1 - p))
+loss = lambda t: np.mean(np.logaddexp(0, logit / t) - label * logit / t)
+block("temperature", minimize_scalar(loss, bounds=(0.05, 20), method="bounded", options={"xatol": 1e-12}).x)
+
+# Challenge 2021.
+path = sys.argv[1] if len(sys.argv) > 1 else "physionet2021_weights.csv"
+rows = list(csv.reader(open(path)))
+names = rows[0][1:]
+weights = np.array([[float(x) for x in r[1:]] for r in rows[1:]])
+block("challenge_weights", weights)
+
+
+def challenge(label, call):
+    def total(out):
+        s = 0.0
+        for l, o in zip(label, out):
+            either = max(int(np.logical_or(l, o).sum()), 1)
+            for j in np.flatnonzero(l):
+                for k in np.flatnonzero(o):
+                    s += weights[j, k] / either
+        return s
+
+    normal = np.zeros_like(label)
+    normal[:, names.index("426783006")] = 1
+    observed, correct, inactive = total(call), total(label), total(normal)
+    return (observed - inactive) / (correct - inactive) if correct != inactive else 0.0
+
+
+for case in range(8):
+    lab = (rng.random((50, 26)) < [0.02, 0.1, 0.3][case % 3]).astype(int)
+    out = (rng.random((50, 26)) < [0.05, 0.2, 0.5][case % 3]).astype(int)
+    if case == 5: out = lab.copy()                 # always right: 1
+    if case == 6: out = 0 * lab; out[:, names.index("426783006")] = 1   # always sinus rhythm: 0
+    if case == 7: lab = 0 * lab                    # no labels at all: 0
+    block("challenge_label", lab)
+    block("challenge_call", out)
+    block("challenge_score", challenge(lab, out))
