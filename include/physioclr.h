@@ -504,6 +504,7 @@ typedef struct pclr_plot_options {
     const char *title;       /* NULL: id, age, sex */
     bool marks;              /* draw fiducials */
     double first, seconds;   /* part to draw; seconds 0: up to 10 s */
+    const char *layout;      /* "paper": 3 rows of 4 leads and a rhythm strip; "rows": a row a lead; NULL: paper for 12 leads without marks */
 } pclr_plot_options;
 
 /* 12 leads on ECG paper, 25 mm/s, 10 mm/mV; SVG, PNG or PDF by the file's extension. fiducials may be NULL. */
