@@ -8,4 +8,7 @@ void nn_onednn_fill(nn_kernel kernel[NN_OPS])
     nn_onednn_convolution(kernel);
     nn_onednn_elementwise(kernel);
     nn_onednn_normalise(kernel);
+    nn_onednn_time(kernel);
+    nn_onednn_attention(kernel);
+    nn_onednn_s4d(kernel);
 }
