@@ -62,4 +62,5 @@ set(PCLR_LIBS_train PkgConfig::JANSSON PkgConfig::YAML PkgConfig::LBFGS PkgConfi
 set(PCLR_LIBS_infer PkgConfig::JANSSON)
 set(PCLR_LIBS_eval PkgConfig::JANSSON)
 set(PCLR_LIBS_doctor PkgConfig::JANSSON)
+set(PCLR_LIBS_study PkgConfig::JANSSON PkgConfig::YAML)
 set(PCLR_LIBS_report PkgConfig::CAIRO PkgConfig::JANSSON)

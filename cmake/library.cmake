@@ -17,6 +17,9 @@ foreach(kind shared static)
   set_target_properties(physioclr_${kind} PROPERTIES OUTPUT_NAME physioclr LINKER_LANGUAGE C)
   target_link_options(physioclr_${kind} PRIVATE ${PCLR_LINK_FLAGS})
 endforeach()
+if(NOT PCLR_SANITIZE)
+  target_link_options(physioclr_shared PRIVATE -Wl,-z,defs) # a missing function is found here, not by the user
+endif()
 target_link_libraries(physioclr_shared PRIVATE ${libraries} Threads::Threads m)
 set_target_properties(physioclr_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME physioclr)
 
