@@ -18,6 +18,8 @@
     X(finetune)         \
     X(embed)            \
     X(predict)          \
+    X(plot)             \
+    X(study)            \
     X(bench)            \
     X(version)
 /* clang-format on */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "study/plan.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+static const char *const plan_keys[] = {"tasks",  "split",     "evaluate", "objectives", "encoders", "methods",
+                                        "inputs", "fractions", "seeds",    "ablation",   "set"};
+static const char *const arm_keys[] = {"name", "objective", "set", "methods", "inputs"};
+
+enum { PLAN_KEYS = sizeof plan_keys / sizeof *plan_keys, ARM_KEYS = sizeof arm_keys / sizeof *arm_keys };
+
+static pclr_status check_keys(json_t *mapping, const char *path, const char *const *known, size_t count, pclr_error *error)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(mapping, key, value)
+    {
+        bool found = false;
+        for (size_t k = 0; k < count && !found; k++) found = strcmp(known[k], key) == 0;
+        if (found) continue;
+        const char *near = text_nearest(key, known, count);
+        return error_set(error, PCLR_E_ARGUMENT, "%s: unknown key \"%s\"; did you mean \"%s\"?", path, key, near ? near : known[0]);
+    }
+    return PCLR_OK;
+}
+
+/* A list of texts under `key`; where absent `fallback` (comma-separated) is put in its place. */
+static pclr_status list_of(json_t *root, const char *path, const char *key, const char *fallback, const json_t **out, pclr_error *error)
+{
+    json_t *list = json_object_get(root, key);
+    if (!list) {
+        char **word = NULL;
+        size_t count = 0;
+        list = json_array();
+        TRY(text_split(fallback, ',', &word, &count, error));
+        for (size_t k = 0; k < count; k++) json_array_append_new(list, json_string(word[k]));
+        mem_free(word);
+        json_object_set_new(root, key, list);
+    }
+    *out = list;
+    if (!json_is_array(list) || json_array_size(list) == 0)
+        return error_set(error, PCLR_E_ARGUMENT, "%s: %s: expected a list, e.g. [%s]", path, key, fallback);
+    for (size_t k = 0; k < json_array_size(list); k++)
+        if (!json_is_string(json_array_get(list, k)))
+            return error_set(error, PCLR_E_ARGUMENT, "%s: %s: entry %zu is no plain value", path, key, k + 1);
+    return PCLR_OK;
+}
+
+/* Terms of PhysioCLR, each switched off (or set otherwise) alone. */
+static const char *const ablation[][2] = {
+    {"without shuffled view", "{\"objective.positives_shuffle\": \"false\"}"},
+    {"without pairs", "{\"objective.positives_pair\": \"false\"}"},
+    {"without neighbours", "{\"objective.positives_neighbours\": \"false\"}"},
+    {"without contrast", "{\"objective.contrastive\": \"none\"}"},
+    {"without reconstruction", "{\"objective.alpha\": \"0\", \"objective.beta\": \"0\"}"},
+    {"without peak term", "{\"objective.beta\": \"0\"}"},
+    {"denominator of all", "{\"objective.denominator\": \"all\"}"},
+    {"as released", "{\"objective.contrastive\": \"official\"}"},
+};
+enum { ABLATIONS = sizeof ablation / sizeof *ablation };
+
+static void add_ablation(json_t *objectives)
+{
+    for (size_t k = 0; k < ABLATIONS; k++) {
+        json_t *arm = json_object(), *set = json_loads(ablation[k][1], 0, NULL);
+        json_object_set_new(arm, "name", json_string(ablation[k][0]));
+        json_object_set_new(arm, "objective", json_string("physioclr"));
+        json_object_set_new(arm, "set", set);
+        json_array_append_new(objectives, arm);
+    }
+}
+
+/* Words for "random", "supervised", "features", which need no pretraining. */
+static void apply_special(study_arm *arm, json_t *entry)
+{
+    const char *objective = arm->objective;
+    bool random = strcmp(objective, "random") == 0, supervised = strcmp(objective, "supervised") == 0,
+         features = strcmp(objective, "features") == 0;
+    if (!random && !supervised && !features) return;
+    arm->objective = NULL;
+    json_object_set_new(entry, "methods", json_pack("[s]", supervised ? "finetune" : "probe"));
+    arm->methods = json_object_get(entry, "methods");
+    if (!features) return;
+    json_object_set_new(entry, "inputs", json_pack("[s]", "features"));
+    arm->inputs = json_object_get(entry, "inputs");
+    arm->seeded = false;
+}
+
+static pclr_status read_arm(study_plan *plan, json_t *objectives, size_t k, const char *path, const json_t *methods, const json_t *inputs,
+                            pclr_error *error)
+{
+    json_t *entry = json_array_get(objectives, k);
+    study_arm *arm = &plan->arm[k];
+    if (json_is_string(entry)) {
+        json_t *mapping = json_object();
+        json_object_set_new(mapping, "name", json_string(json_string_value(entry)));
+        json_array_set_new(objectives, k, mapping);
+        entry = mapping;
+    }
+    if (!json_is_object(entry))
+        return error_set(error, PCLR_E_ARGUMENT, "%s: objectives: entry %zu: expected a name or a mapping", path, k + 1);
+    TRY(check_keys(entry, path, arm_keys, ARM_KEYS, error));
+    arm->name = json_string_value(json_object_get(entry, "name"));
+    arm->objective = json_string_value(json_object_get(entry, "objective"));
+    if (!arm->name) arm->name = arm->objective;
+    if (!arm->objective) arm->objective = arm->name;
+    if (!arm->name) return error_set(error, PCLR_E_ARGUMENT, "%s: objectives: entry %zu has neither name nor objective", path, k + 1);
+    arm->set = json_object_get(entry, "set");
+    arm->methods = methods;
+    arm->inputs = inputs;
+    arm->seeded = true;
+    if (json_object_get(entry, "methods")) TRY(list_of(entry, path, "methods", "probe", &arm->methods, error));
+    if (json_object_get(entry, "inputs")) TRY(list_of(entry, path, "inputs", "embedding", &arm->inputs, error));
+    apply_special(arm, entry);
+    return PCLR_OK;
+}
+
+static pclr_status read_arms(study_plan *plan, const char *path, const json_t *methods, const json_t *inputs, pclr_error *error)
+{
+    json_t *objectives = json_object_get(plan->root, "objectives");
+    const char *with_ablation = json_string_value(json_object_get(plan->root, "ablation"));
+    bool on = false;
+    if (!json_is_array(objectives) || json_array_size(objectives) == 0)
+        return error_set(error, PCLR_E_ARGUMENT, "%s: objectives: expected a list, e.g. [physioclr, simclr, random, features]", path);
+    if (with_ablation && parse_bool(with_ablation, &on) && on) add_ablation(objectives);
+    TRY(mem_alloc(&plan->arm, json_array_size(objectives), sizeof *plan->arm, error));
+    for (size_t k = 0; k < json_array_size(objectives); k++, plan->arms++) TRY(read_arm(plan, objectives, k, path, methods, inputs, error));
+    return PCLR_OK;
+}
+
+pclr_status study_plan_read(study_plan *plan, const char *path, pclr_error *error)
+{
+    const json_t *methods = NULL, *inputs = NULL;
+    *plan = (study_plan){0};
+    TRY(study_yaml(&plan->root, path, error));
+    TRY(check_keys(plan->root, path, plan_keys, PLAN_KEYS, error));
+    if (!json_object_get(plan->root, "tasks"))
+        return error_set(error, PCLR_E_ARGUMENT, "%s: tasks: expected a list of the dataset's tasks", path);
+    TRY(list_of(plan->root, path, "tasks", "superclass", &plan->tasks, error));
+    TRY(list_of(plan->root, path, "encoders", "default", &plan->encoders, error));
+    TRY(list_of(plan->root, path, "methods", "probe", &methods, error));
+    TRY(list_of(plan->root, path, "inputs", "embedding", &inputs, error));
+    TRY(list_of(plan->root, path, "fractions", "0.01, 0.05, 0.1, 0.25, 1", &plan->fractions, error));
+    TRY(list_of(plan->root, path, "seeds", "1, 2, 3", &plan->seeds, error));
+    plan->split = json_string_value(json_object_get(plan->root, "split"));
+    plan->evaluate = json_string_value(json_object_get(plan->root, "evaluate"));
+    plan->set = json_object_get(plan->root, "set");
+    if (plan->evaluate && strcmp(plan->evaluate, "test") != 0 && strcmp(plan->evaluate, "validation") != 0)
+        return error_set(error, PCLR_E_ARGUMENT, "%s: evaluate: found \"%s\", expected test or validation", path, plan->evaluate);
+    return read_arms(plan, path, methods, inputs, error);
+}
+
+void study_plan_free(study_plan *plan)
+{
+    json_decref(plan->root);
+    mem_release(&plan->arm);
+    plan->root = NULL;
+}

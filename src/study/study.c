@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A study: objectives x encoders x inputs x label fractions x seeds x methods, cell by cell, resumable, by several processes at once. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "base/text.h"
+#include "dataset/dataset.h"
+#include "study/cell.h"
+#include "study/plan.h"
+#include "study/table.h"
+
+typedef struct study {
+    const char *dataset_path, *folder;
+    const pclr_callbacks *callbacks;
+    study_plan plan;
+    char fingerprint[65];
+    char *evaluate; /* "SPLIT:PART" */
+    json_t *cells;  /* results so far */
+    size_t total, seen, busy;
+} study;
+
+/* What one pass of the loops is about. */
+typedef struct position {
+    const study_arm *arm;
+    const char *encoder, *task, *method, *input, *fraction, *seed;
+} position;
+
+static const char *item(const json_t *list, size_t k)
+{
+    return json_string_value(json_array_get(list, k));
+}
+
+/* ---- configuration of a cell ---- */
+
+static pclr_status set_all(pclr_config *config, const json_t *set, pclr_error *error)
+{
+    void *at = json_object_iter((json_t *)(uintptr_t)set);
+    for (; at; at = json_object_iter_next((json_t *)(uintptr_t)set, at)) {
+        const char *value = json_string_value(json_object_iter_value(at));
+        if (!value) return error_set(error, PCLR_E_ARGUMENT, "set: %s: expected one plain value", json_object_iter_key(at));
+        TRY(pclr_config_set(config, json_object_iter_key(at), value, error));
+    }
+    return PCLR_OK;
+}
+
+/* "xresnet1d/18" or "xresnet1d"; "default" leaves the configuration's own. */
+static pclr_status set_encoder(pclr_config *config, const char *encoder, pclr_error *error)
+{
+    char name[64];
+    const char *slash = strchr(encoder, '/');
+    if (strcmp(encoder, "default") == 0) return PCLR_OK;
+    (void)snprintf(name, sizeof name, "%.*s", slash ? (int)(slash - encoder) : 63, encoder);
+    TRY(pclr_config_set(config, "encoder.name", name, error));
+    return slash ? pclr_config_set(config, "encoder.size", slash + 1, error) : PCLR_OK;
+}
+
+static pclr_status make_config(const study *s, const position *at, pclr_config **config, pclr_error *error)
+{
+    pclr_status status;
+    TRY(pclr_config_create(config, error));
+    TRY_GOTO(set_all(*config, s->plan.set, error));
+    TRY_GOTO(set_encoder(*config, at->encoder, error));
+    if (at->arm->objective) TRY_GOTO(pclr_config_set(*config, "objective.name", at->arm->objective, error));
+    TRY_GOTO(set_all(*config, at->arm->set, error));
+    TRY_GOTO(pclr_config_set(*config, "seed", at->seed, error));
+done:
+    if (status != PCLR_OK) pclr_config_destroy(config);
+    return status;
+}
+
+/* ---- pretraining ---- */
+
+static pclr_status train_encoder(const study *s, const position *at, const pclr_config *config, const cell *c, pclr_error *error)
+{
+    pclr_train_summary summary = {0};
+    char *state = NULL;
+    TRY(cell_path(c, "checkpoint/state.safetensors", &state, error));
+    bool resume = file_exists(state);
+    mem_free(state);
+    callbacks_log(s->callbacks, PCLR_LOG_INFO, "study: pretrain %s on %s, seed %s", at->arm->name, at->encoder, at->seed);
+    TRY(pclr_pretrain(s->dataset_path, config, c->folder, resume, s->callbacks, &summary, error));
+    return cell_finish(c,
+                       json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:I}", "kind", "pretrain", "arm", at->arm->name, "encoder",
+                                 at->encoder, "seed", at->seed, "steps", (json_int_t)summary.steps, "seconds", summary.seconds,
+                                 "segments_per_second", summary.segments_per_second, "planned_bytes", (json_int_t)summary.peak_bytes),
+                       error);
+}
+
+/* Path of the cell's encoder; NULL for arms without pretraining. *ready false: another process is at it. */
+static pclr_status get_encoder(const study *s, const position *at, const pclr_config *config, char **path, bool *ready, pclr_error *error)
+{
+    char *yaml = NULL, *identity = NULL;
+    cell c = {0};
+    cell_state state = CELL_DONE;
+    pclr_status status;
+    *path = NULL;
+    *ready = true;
+    if (!at->arm->objective) return PCLR_OK;
+    TRY_GOTO(config_to_yaml(config, &yaml, error));
+    TRY_GOTO(mem_printf(&identity, error, "%s\n%s", s->fingerprint, yaml));
+    TRY_GOTO(cell_open(&c, s->folder, "pretrain", identity, error));
+    TRY_GOTO(cell_claim(&c, &state, error));
+    *ready = state != CELL_BUSY;
+    if (state == CELL_MINE) {
+        status = train_encoder(s, at, config, &c, error);
+        if (status != PCLR_OK) cell_release(&c);
+        if (status != PCLR_OK) goto done;
+    }
+    TRY_GOTO(cell_path(&c, "encoder.safetensors", path, error));
+done:
+    mem_free(yaml);
+    mem_free(identity);
+    cell_close(&c);
+    return status;
+}
+
+/* ---- classifiers ---- */
+
+static pclr_status score(const study *s, const position *at, const cell *c, pclr_evaluation **evaluation, pclr_error *error)
+{
+    char *model = NULL, *csv = NULL;
+    const char *input[1] = {s->dataset_path};
+    pclr_evaluate_options options = {.task = at->task, .split = s->evaluate};
+    pclr_status status;
+    TRY_GOTO(cell_path(c, "model.safetensors", &model, error));
+    TRY_GOTO(cell_path(c, "predictions.csv", &csv, error));
+    TRY_GOTO(pclr_predict(model, input, 1, csv, s->evaluate, 0, s->callbacks, NULL, error));
+    TRY_GOTO(pclr_evaluate(evaluation, csv, s->dataset_path, &options, NULL, error));
+done:
+    mem_free(model);
+    mem_free(csv);
+    return status;
+}
+
+static json_t *estimate(pclr_estimate e)
+{
+    return e.defined ? json_pack("{s:f, s:f, s:f}", "value", e.value, "low", e.low, "high", e.high) : json_null();
+}
+
+static pclr_status train_classifier(const study *s, const position *at, const pclr_config *config, const char *encoder, const cell *c,
+                                    pclr_error *error)
+{
+    pclr_train_summary summary = {0};
+    pclr_evaluation *evaluation = NULL;
+    double fraction = 1.0;
+    pclr_status status;
+    (void)parse_double(at->fraction, &fraction);
+    pclr_downstream_options options = {
+        .task = at->task, .encoder = encoder, .split = s->plan.split, .input = at->input, .label_fraction = fraction, .resume = true};
+    callbacks_log(s->callbacks, PCLR_LOG_INFO, "study: cell %zu of %zu: %s, %s, %s, %s, %s labels of %s, seed %s", s->seen, s->total,
+                  at->method, at->arm->name, at->encoder, at->input, at->fraction, at->task, at->seed);
+    TRY_GOTO((strcmp(at->method, "finetune") == 0 ? pclr_finetune : pclr_probe)(s->dataset_path, &options, config, c->folder, s->callbacks,
+                                                                                &summary, error));
+    TRY_GOTO(score(s, at, c, &evaluation, error));
+    json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:f, s:f, s:s}", "kind", "classifier", "task", at->task,
+                               "arm", at->arm->name, "encoder", at->encoder, "method", at->method, "input", at->input, "fraction", fraction,
+                               "seed", at->seed, "auroc", estimate(pclr_evaluation_macro_auroc(evaluation)), "validation_auroc",
+                               summary.best_value, "seconds", summary.seconds, "folder", c->folder);
+    if (result) json_object_set_new(result, "evaluation", json_loads(pclr_evaluation_json(evaluation), 0, NULL));
+    TRY_GOTO(cell_finish(c, result, error));
+done:
+    pclr_evaluation_destroy(&evaluation);
+    return status;
+}
+
+static void collect(study *s, const cell *c)
+{
+    json_t *result = cell_result(c);
+    if (!result) return;
+    json_object_del(result, "evaluation"); /* stays in the cell; the table needs the macro AUROC */
+    json_array_append_new(s->cells, result);
+}
+
+/* One cell that can fail for want of data (a fraction too small for the task) does not end the study. */
+static pclr_status run_claimed(study *s, const position *at, const pclr_config *config, const char *encoder, const cell *c,
+                               pclr_error *error)
+{
+    pclr_status status = train_classifier(s, at, config, encoder, c, error);
+    if (status == PCLR_OK) return status;
+    if (status == PCLR_E_DATA && error) {
+        callbacks_log(s->callbacks, PCLR_LOG_WARNING, "study: cell left empty: %s", error->message);
+        return cell_finish(
+            c, json_pack("{s:s, s:s, s:s, s:s}", "kind", "classifier", "task", at->task, "arm", at->arm->name, "refused", error->message),
+            error);
+    }
+    cell_release(c);
+    return status;
+}
+
+static pclr_status run_cell(study *s, const position *at, pclr_error *error)
+{
+    pclr_config *config = NULL;
+    char *encoder = NULL, *yaml = NULL, *identity = NULL;
+    cell c = {0};
+    cell_state state = CELL_BUSY;
+    bool ready = true;
+    pclr_status status;
+    s->seen++;
+    TRY_GOTO(make_config(s, at, &config, error));
+    TRY_GOTO(config_to_yaml(config, &yaml, error));
+    TRY_GOTO(mem_printf(&identity, error, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", s->fingerprint, yaml,
+                        at->arm->objective ? at->arm->objective : "", at->task, at->input, at->fraction, s->plan.split ? s->plan.split : "",
+                        s->evaluate, at->arm->objective ? "" : at->arm->name));
+    TRY_GOTO(cell_open(&c, s->folder, at->method, identity, error));
+    json_t *done = cell_result(&c);
+    if (!done) {
+        TRY_GOTO(get_encoder(s, at, config, &encoder, &ready, error));
+        if (ready) TRY_GOTO(cell_claim(&c, &state, error));
+        if (state == CELL_MINE) TRY_GOTO(run_claimed(s, at, config, encoder, &c, error));
+        if (!ready || state == CELL_BUSY) s->busy++;
+    }
+    json_decref(done);
+    collect(s, &c);
+done:
+    pclr_config_destroy(&config);
+    mem_free(encoder);
+    mem_free(yaml);
+    mem_free(identity);
+    cell_close(&c);
+    return status;
+}
+
+/* ---- the loops ---- */
+
+/* Calls `visit` for every cell of the plan; fine-tuning on features alone does not exist. */
+static pclr_status for_each_cell(study *s, pclr_status (*visit)(study *, const position *, pclr_error *), pclr_error *error)
+{
+    const study_plan *p = &s->plan;
+    for (size_t seed = 0; seed < json_array_size(p->seeds); seed++)
+        for (size_t arm = 0; arm < p->arms; arm++)
+            for (size_t e = 0; e < json_array_size(p->encoders); e++)
+                for (size_t t = 0; t < json_array_size(p->tasks); t++)
+                    for (size_t m = 0; m < json_array_size(p->arm[arm].methods); m++)
+                        for (size_t i = 0; i < json_array_size(p->arm[arm].inputs); i++)
+                            for (size_t f = 0; f < json_array_size(p->fractions); f++) {
+                                position at = {&p->arm[arm],
+                                               item(p->encoders, e),
+                                               item(p->tasks, t),
+                                               item(p->arm[arm].methods, m),
+                                               item(p->arm[arm].inputs, i),
+                                               item(p->fractions, f),
+                                               item(p->seeds, seed)};
+                                bool features = strcmp(at.input, "features") == 0;
+                                if (features && strcmp(at.method, "finetune") == 0) continue;
+                                if ((features || !at.arm->seeded) && (seed > 0 || e > 0)) continue;
+                                TRY(visit(s, &at, error));
+                            }
+    return PCLR_OK;
+}
+
+static pclr_status count_cell(study *s, const position *at, pclr_error *error)
+{
+    double fraction;
+    if (strcmp(at->method, "probe") != 0 && strcmp(at->method, "finetune") != 0)
+        return error_set(error, PCLR_E_ARGUMENT, "methods: found \"%s\", expected probe or finetune", at->method);
+    if (!parse_double(at->fraction, &fraction) || fraction <= 0 || fraction > 1)
+        return error_set(error, PCLR_E_ARGUMENT, "fractions: found \"%s\", expected more than 0 and at most 1", at->fraction);
+    s->total++;
+    return PCLR_OK;
+}
+
+/* The part that is scored: as planned, else the test part where the split has one. */
+static pclr_status choose_part(study *s, const pclr_dataset *dataset, pclr_error *error)
+{
+    const char *split = s->plan.split, *part = s->plan.evaluate;
+    uint8_t *value = NULL;
+    if (pclr_dataset_splits(dataset) == 0)
+        return error_set(error, PCLR_E_DATA, "%s: it has no split; import it with --split NAME=0.8/0.1/0.1", s->dataset_path);
+    if (!split) split = pclr_dataset_split_name(dataset, 0);
+    size_t records = pclr_dataset_records(dataset);
+    TRY(mem_alloc(&value, records, 1, error));
+    pclr_status status = pclr_dataset_split(dataset, split, value, error);
+    bool test = false;
+    for (size_t k = 0; k < records; k++) test = test || value[k] == PCLR_SPLIT_TEST;
+    mem_free(value);
+    if (status != PCLR_OK) return status;
+    if (!part) part = test ? "test" : "validation";
+    return mem_printf(&s->evaluate, error, "%s:%s", split, part);
+}
+
+static pclr_status open_study(study *s, const char *yaml, pclr_error *error)
+{
+    pclr_dataset *dataset = NULL;
+    pclr_status status;
+    TRY_GOTO(study_plan_read(&s->plan, yaml, error));
+    TRY_GOTO(pclr_dataset_open(&dataset, s->dataset_path, error));
+    TRY_GOTO(dataset_fingerprint(dataset, s->fingerprint, error));
+    for (size_t t = 0; t < json_array_size(s->plan.tasks); t++) {
+        pclr_labels *labels = NULL;
+        status = pclr_dataset_labels(dataset, item(s->plan.tasks, t), &labels, error);
+        pclr_labels_destroy(&labels);
+        if (status != PCLR_OK) goto done;
+    }
+    TRY_GOTO(choose_part(s, dataset, error));
+    TRY_GOTO(for_each_cell(s, count_cell, error));
+    TRY_GOTO(file_make_folder(s->folder, error));
+    if (s->total == 0) status = error_set(error, PCLR_E_ARGUMENT, "%s: the plan has no cell", yaml);
+done:
+    pclr_dataset_destroy(&dataset);
+    return status;
+}
+
+/* Rounds until nothing is being worked on elsewhere; the tables are written after each, so that an interrupted study can be read. */
+static pclr_status run_rounds(study *s, pclr_error *error)
+{
+    for (;;) {
+        s->seen = s->busy = 0;
+        json_array_clear(s->cells);
+        pclr_status status = for_each_cell(s, run_cell, error);
+        pclr_error ignored = {0};
+        pclr_status written = table_write(s->cells, s->folder, status == PCLR_OK ? error : &ignored);
+        if (status != PCLR_OK) return status;
+        if (written != PCLR_OK || s->busy == 0) return written;
+        callbacks_log(s->callbacks, PCLR_LOG_INFO, "study: waiting for %zu cells of other processes", s->busy);
+        for (int k = 0; k < 10; k++) {
+            if (callbacks_stop(s->callbacks))
+                return error_set(error, PCLR_E_INTERRUPTED, "%s: interrupted while other processes were at work", s->folder);
+            sleep(1);
+        }
+    }
+}
+
+pclr_status pclr_study(const char *dataset_path, const char *study_yaml, const char *folder, const pclr_callbacks *callbacks,
+                       pclr_error *error)
+{
+    study s = {.dataset_path = dataset_path, .folder = folder, .callbacks = callbacks, .cells = json_array()};
+    pclr_status status = open_study(&s, study_yaml, error);
+    if (status == PCLR_OK) status = run_rounds(&s, error);
+    study_plan_free(&s.plan);
+    mem_free(s.evaluate);
+    json_decref(s.cells);
+    return status;
+}

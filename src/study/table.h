@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The finished cells of a study as study.json, study.csv and a page of HTML. */
+#ifndef PCLR_STUDY_TABLE_H
+#define PCLR_STUDY_TABLE_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+/* cells: results of downstream cells, each with task, arm, encoder, method, input, fraction, seed, auroc {value, low, high}, seconds.
+ * Groups them over seeds: mean, standard deviation over seeds, mean of the bootstrap intervals' ends. */
+pclr_status table_write(const json_t *cells, const char *folder, pclr_error *error);
+
+#endif
