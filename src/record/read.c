@@ -24,6 +24,25 @@ static pclr_status resolve(const char *path, char **file, char **member, pclr_er
     return mem_strdup(member, hash + 1, error);
 }
 
+/* Cuts out the window of the options where the reader has read everything. */
+static pclr_status crop(pclr_record *r, const format_input *input, pclr_error *error)
+{
+    int64_t first = input->options->first, count = input->options->count, samples = (int64_t)r->samples;
+
+    if (first == 0 && count == 0) return PCLR_OK;
+    if (first < 0 || first >= samples || count < 0) {
+        return error_set(error, PCLR_E_ARGUMENT, "%s: first sample %lld; the recording has %lld", input->path, (long long)first,
+                         (long long)samples);
+    }
+    size_t n = (size_t)(count == 0 || count > samples - first ? samples - first : count);
+    for (size_t k = 0; k < r->leads; k++) {
+        memmove(r->signal + k * n, r->signal + k * r->samples + first, n * sizeof *r->signal);
+        if (r->valid) memmove(r->valid + k * n, r->valid + k * r->samples + first, n);
+    }
+    r->samples = n;
+    return PCLR_OK;
+}
+
 static pclr_status read_input(pclr_record **record, const format_input *input, pclr_error *error)
 {
     const record_format *format = record_format_find(input);
@@ -35,6 +54,7 @@ static pclr_status read_input(pclr_record **record, const format_input *input, p
     }
     TRY(format->read(record, input, error));
     pclr_record *r = *record;
+    if (!format->reads_window) TRY(crop(r, input, error));
     TRY(mem_strdup(&r->source_format, format->name, error));
     if (!r->path) TRY(mem_strdup(&r->path, input->path, error));
     return input->options->derive_leads ? pclr_record_derive_leads(r, error) : PCLR_OK;

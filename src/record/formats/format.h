@@ -22,6 +22,7 @@ typedef struct record_format {
     /* True when the content looks like this format; cheap, sees only the first bytes it needs. */
     bool (*probe)(const format_input *input);
     pclr_status (*read)(pclr_record **record, const format_input *input, pclr_error *error);
+    bool reads_window; /* honours options->first and count itself; else the record is cut afterwards */
     /* Number of recordings in a file that may hold several; NULL: always one. */
     pclr_status (*members)(const format_input *input, char ***member, size_t *count, pclr_error *error);
 } record_format;
