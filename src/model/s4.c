@@ -55,8 +55,8 @@ static nn_id stem(nn_graph *g, nn_id x, const model_encoder_spec *spec)
     if (convolutions < 0) return nn_fail(g, "encoder.stem_stride %lld: s4 needs a power of two", (long long)spec->stem_stride);
     if (convolutions == 0) return layer_linear(g, x, "stem", s.width);
     for (int k = 0; k < convolutions; k++) {
-        /* narrow where the frames are many: the last convolution has the full width, each one before half of its successor */
-        int64_t out = s.width >> (convolutions - 1 - k);
+        /* narrow where the frames are many: the last convolution has the full width, each one before an eighth of its successor */
+        int64_t out = s.width >> (3 * (convolutions - 1 - k));
         nn_scope_push(g, "stem.%d", k);
         x = nn_gelu(g, layer_conv_bias(g, x, "conv", out < 32 ? 32 : out, STEM_KERNEL, 2));
         nn_scope_pop(g);

@@ -124,7 +124,7 @@ def s4(x, width, layers, stride, causal=False):
     e = "encoder."
     n = int(math.log2(stride))
     for k in range(n):
-        out = max(32, width >> (n - 1 - k))
+        out = max(32, width >> (3 * (n - 1 - k)))
         x = F.gelu(conv(x, f"{e}stem.{k}.conv", out, 5, 2) + param(f"{e}stem.{k}.conv.bias", out))
     for k in range(layers):
         name = f"{e}layer{k}."
