@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attention; formula in reference/time.h. One (item, head) at a time on each thread: its T x T matrix of scores lives in the
- * thread's scratch (L2 for the lengths of ECG encoders) and is never kept; the backward pass computes it again, which costs one
+ * thread's scratch (L2 for some hundred frames) and is never kept; the backward pass computes it again, which costs one
  * product of five and saves B * H * T * T floats a layer.
  */
 #include "nn/onednn/fast.h"

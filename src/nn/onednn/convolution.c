@@ -2,15 +2,19 @@
 /*
  * Convolutions over time as products; formulas in reference/convolution.h.
  *
- * Channels last, the window of an output is one run of K * Cin values of the (padded) input, and windows of consecutive outputs
- * begin stride * Cin apart: the matrix of windows is a view of the input with overlapping rows, and nothing is copied but the
- * padding. Only short outputs, whose products would be too small one item at a time, and dilated kernels have their windows
- * written out. The gradient of the input is, for stride 1, the convolution of dy with the reversed kernel; otherwise products
- * whose rows are added into their windows. A transposed convolution is the same with the roles of x and y exchanged.
+ * Channels last, the window of an output is one run of K * Cin values of the input: windows are the rows of a matrix whose product
+ * with the kernel [Cout][K * Cin] is the output. The windows are written out a piece at a time, near the core that multiplies them
+ * (gemm.c); where stride and kernel are equal they are the input itself. The gradient of the input is, for stride 1, the
+ * convolution of dy with the reversed kernel; otherwise products whose rows are added into their windows. A transposed
+ * convolution is the same with the roles of x and y exchanged.
+ *
+ * Long kernels between few channels (a transformer's positional convolution: 128 taps, 16 channels a group) give products only Cout
+ * wide. There several outputs are computed at once: m neighbours need a window of K + m - 1 taps, and the kernel, shifted by
+ * one tap for each of them, becomes a matrix of m Cout rows. That costs (m - 1) / K more work on zeros and saves a factor m of copying.
  */
 #include "nn/onednn/fast.h"
 
-enum { SHORT = 96 }; /* fewer outputs an item than this: write the windows out */
+enum { NARROW = 64, LONG = 32, TOGETHER = 8 };
 
 /* One group of a convolution from x [B][T][..] to y [B][U][..]. */
 typedef struct conv {
@@ -20,81 +24,137 @@ typedef struct conv {
     int threads;
 } conv;
 
-static int64_t padded_length(const conv *p)
+static window_rows windows_of(const conv *p)
 {
-    const int64_t needed = (p->U - 1) * p->stride + (p->K - 1) * p->dilation + 1;
-    return needed > p->left + p->T ? needed : p->left + p->T;
+    return (window_rows){p->T, p->U, p->K, p->I, p->x_stride, p->stride, p->dilation, p->left};
 }
 
-static bool writes_windows(const conv *p)
+/* The windows as a matrix; w must live as long as the result. */
+static matrix window_matrix(const conv *p, const float *x, const window_rows *w)
 {
-    return p->dilation != 1 || (p->U < SHORT && p->B > 1);
+    const int64_t columns = p->K * p->I;
+    matrix m = {.data = x, .rows = p->B * p->U, .columns = columns, .stride = columns, .windows = w};
+    if (p->K == p->stride && p->dilation == 1 && p->left == 0 && p->x_stride == p->I && p->T == p->U * p->stride) m.windows = NULL;
+    return m;
 }
 
-/* The windows are the input itself: nothing before it, nothing beyond, no other group beside it. */
-static bool is_plain(const conv *p)
+static bool goes_together(const conv *p)
 {
-    return !writes_windows(p) && p->left == 0 && padded_length(p) == p->T && p->x_stride == p->I;
+    return p->O < NARROW && p->K >= LONG && p->stride == 1 && p->dilation == 1;
 }
 
-static size_t windows_floats(const conv *p)
+/* The convolution that computes TOGETHER outputs of p at once, into [B][U' * TOGETHER][O]. */
+static conv together(const conv *p)
 {
-    if (writes_windows(p)) return (size_t)(p->B * p->U * p->K * p->I);
-    return is_plain(p) ? 0 : (size_t)(p->B * padded_length(p) * p->I);
+    conv q = *p;
+    q.U = ceil_div(p->U, TOGETHER);
+    q.K = p->K + TOGETHER - 1;
+    q.O = q.y_stride = TOGETHER * p->O;
+    q.stride = TOGETHER;
+    return q;
 }
 
-static void copy_padded(const conv *p, const float *x, float *to)
+static int64_t together_weights(const conv *q)
 {
-    const int64_t length = padded_length(p);
-    for (int64_t t = 0; t < length; t++, to += p->I) {
-        const int64_t from = t - p->left;
-        if (from < 0 || from >= p->T)
-            memset(to, 0, (size_t)p->I * sizeof *to);
-        else
-            memcpy(to, x + from * p->x_stride, (size_t)p->I * sizeof *to);
-    }
+    return q->O * q->K * q->I;
 }
 
-static void copy_window(const conv *p, const float *x, int64_t u, float *to)
+static int64_t together_outputs(const conv *q)
 {
-    for (int64_t k = 0; k < p->K; k++, to += p->I) {
-        const int64_t from = u * p->stride + k * p->dilation - p->left;
-        if (from < 0 || from >= p->T)
-            memset(to, 0, (size_t)p->I * sizeof *to);
-        else
-            memcpy(to, x + from * p->x_stride, (size_t)p->I * sizeof *to);
-    }
+    return q->B * q->U * q->O;
 }
 
-/* The matrix of windows [B * U][K * I], in `work` (windows_floats) unless the input serves as it is. */
-static gemm_view windows(const conv *p, const float *x, float *work)
+/* to[j O + o][k + j][i] = w[o][k][i], zeros elsewhere. */
+static void shift_kernel(const conv *p, const conv *q, const float *w, float *to)
 {
-    const int64_t columns = p->K * p->I, item = p->T * p->x_stride, length = padded_length(p);
-    if (is_plain(p)) {
-        if (p->T == p->U * p->stride && p->K == p->stride) /* no overlap: all items are one matrix */
-            return (gemm_view){.data = x, .items = 1, .rows = p->B * p->U, .columns = columns, .row_stride = columns};
-        return (gemm_view){x, p->B, p->U, columns, item, p->stride * p->I};
-    }
-    if (!writes_windows(p)) {
+    const int64_t row = p->K * p->I;
+    memset(to, 0, (size_t)together_weights(q) * sizeof *to);
+    for (int64_t j = 0; j < TOGETHER; j++)
+        for (int64_t o = 0; o < p->O; o++) memcpy(to + ((j * p->O + o) * q->K + j) * p->I, w + o * row, (size_t)row * sizeof *to);
+}
+
+static void add_shifted(const conv *p, const conv *q, const float *from, float *dw)
+{
+    const int64_t row = p->K * p->I;
+    for (int64_t j = 0; j < TOGETHER; j++)
+        for (int64_t o = 0; o < p->O; o++)
+            for (int64_t k = 0; k < row; k++) dw[o * row + k] += from[((j * p->O + o) * q->K + j) * p->I + k];
+}
+
+/* Between y [B][U][y_stride] and [B][U' * TOGETHER][O]. */
+static void put_outputs(const conv *p, const conv *q, const float *from, const float *bias, float *y, bool add)
+{
 #pragma omp parallel for num_threads(p->threads) schedule(static)
-        for (int64_t b = 0; b < p->B; b++) copy_padded(p, x + b * item, work + b * length * p->I);
-        return (gemm_view){work, p->B, p->U, columns, length * p->I, p->stride * p->I};
+    for (int64_t bu = 0; bu < p->B * p->U; bu++) {
+        const float *row = from + (bu / p->U * q->U * TOGETHER + bu % p->U) * p->O;
+        float *to = y + bu * p->y_stride;
+        for (int64_t o = 0; o < p->O; o++) to[o] = (add ? to[o] : 0) + row[o] + (bias ? bias[o] : 0);
     }
+}
+
+static void take_outputs(const conv *p, const conv *q, const float *y, float *to)
+{
+    memset(to, 0, (size_t)together_outputs(q) * sizeof *to);
 #pragma omp parallel for num_threads(p->threads) schedule(static)
-    for (int64_t row = 0; row < p->B * p->U; row++) copy_window(p, x + row / p->U * item, row % p->U, work + row * columns);
-    return (gemm_view){.data = work, .items = 1, .rows = p->B * p->U, .columns = columns, .row_stride = columns};
+    for (int64_t bu = 0; bu < p->B * p->U; bu++)
+        memcpy(to + (bu / p->U * q->U * TOGETHER + bu % p->U) * p->O, y + bu * p->y_stride, (size_t)p->O * sizeof *to);
+}
+
+static size_t forward_floats(const conv *p)
+{
+    const window_rows w = windows_of(p);
+    const matrix m = window_matrix(p, NULL, &w);
+    if (!goes_together(p)) return gemm_rows_scratch(&m, p->threads);
+    const conv q = together(p);
+    const window_rows qw = windows_of(&q);
+    const matrix qm = window_matrix(&q, NULL, &qw);
+    return (size_t)(together_weights(&q) + together_outputs(&q)) + gemm_rows_scratch(&qm, p->threads);
 }
 
 static void conv_forward(const conv *p, const float *x, const float *w, const float *bias, float *y, bool add, float *work)
 {
-    const gemm_view view = windows(p, x, work);
-    gemm_rows(&view, w, false, bias, p->O, y, p->y_stride, add, p->threads);
+    if (goes_together(p)) {
+        const conv q = together(p);
+        float *kernel = work, *out = kernel + together_weights(&q);
+        const window_rows rows = windows_of(&q);
+        const matrix m = window_matrix(&q, x, &rows);
+        shift_kernel(p, &q, w, kernel);
+        gemm_rows(&m, kernel, false, NULL, q.O, out, q.y_stride, false, p->threads, out + together_outputs(&q));
+        put_outputs(p, &q, out, bias, y, add);
+        return;
+    }
+    const window_rows rows = windows_of(p);
+    const matrix m = window_matrix(p, x, &rows);
+    gemm_rows(&m, w, false, bias, p->O, y, p->y_stride, add, p->threads, work);
+}
+
+static size_t weights_floats(const conv *p)
+{
+    const window_rows w = windows_of(p);
+    const matrix m = window_matrix(p, NULL, &w);
+    if (!goes_together(p)) return gemm_weights_scratch(&m, p->O, p->threads);
+    const conv q = together(p);
+    const window_rows qw = windows_of(&q);
+    const matrix qm = window_matrix(&q, NULL, &qw);
+    return (size_t)(together_weights(&q) + together_outputs(&q)) + gemm_weights_scratch(&qm, q.O, p->threads);
 }
 
 static void conv_weights(const conv *p, const float *x, const float *dy, float *dw, float *work)
 {
-    const gemm_view view = windows(p, x, work);
-    gemm_weights(&view, dy, p->y_stride, p->O, dw, p->threads);
+    if (goes_together(p)) {
+        const conv q = together(p);
+        float *sum = work, *out = sum + together_weights(&q);
+        const window_rows rows = windows_of(&q);
+        const matrix m = window_matrix(&q, x, &rows);
+        memset(sum, 0, (size_t)together_weights(&q) * sizeof *sum);
+        take_outputs(p, &q, dy, out);
+        gemm_weights(&m, out, q.y_stride, q.O, sum, p->threads, out + together_outputs(&q));
+        add_shifted(p, &q, sum, dw);
+        return;
+    }
+    const window_rows rows = windows_of(p);
+    const matrix m = window_matrix(p, x, &rows);
+    gemm_weights(&m, dy, p->y_stride, p->O, dw, p->threads, work);
 }
 
 /* ---- the gradient of the input ---- */
@@ -114,9 +174,10 @@ static bool reversible(const conv *p)
 static void reverse_kernel(const conv *p, const float *w, float *to)
 {
 #pragma omp parallel for num_threads(p->threads) schedule(static)
-    for (int64_t i = 0; i < p->I; i++)
-        for (int64_t k = 0; k < p->K; k++)
-            for (int64_t o = 0; o < p->O; o++) to[(i * p->K + k) * p->O + o] = w[(o * p->K + p->K - 1 - k) * p->I + i];
+    for (int64_t k = 0; k < p->K; k++)
+        for (int64_t first = 0; first < p->I; first += 16)
+            for (int64_t o = 0; o < p->O; o++)
+                for (int64_t i = first; i < first + 16 && i < p->I; i++) to[(i * p->K + k) * p->O + o] = w[(o * p->K + p->K - 1 - k) * p->I + i];
 }
 
 /* Floats a thread needs for the products of one item. */
@@ -128,7 +189,7 @@ static int64_t spread_floats(const conv *p)
 static size_t data_floats(const conv *p)
 {
     const conv back = reversed(p);
-    if (reversible(p)) return (size_t)(p->O * p->K * p->I) + windows_floats(&back);
+    if (reversible(p)) return (size_t)(p->O * p->K * p->I) + forward_floats(&back);
     return (size_t)(p->threads * spread_floats(p));
 }
 
@@ -200,7 +261,8 @@ static size_t larger(size_t a, size_t b)
 static size_t conv1d_work(const nn_call *c)
 {
     const conv p = conv_of(c);
-    return larger(windows_floats(&p), c->training ? data_floats(&p) : 0) * sizeof(float);
+    const size_t backward = larger(weights_floats(&p), data_floats(&p));
+    return larger(forward_floats(&p), c->training ? backward : 0) * sizeof(float);
 }
 
 static void conv1d_forward(const nn_call *c)
@@ -238,7 +300,7 @@ static conv transposed_of(const nn_call *c)
 static size_t conv_transpose1d_work(const nn_call *c)
 {
     const conv p = transposed_of(c);
-    return larger(windows_floats(&p), data_floats(&p)) * sizeof(float);
+    return larger(larger(forward_floats(&p), weights_floats(&p)), data_floats(&p)) * sizeof(float);
 }
 
 static void conv_transpose1d_forward(const nn_call *c)

@@ -35,17 +35,28 @@ static inline int64_t ceil_div(int64_t a, int64_t b)
 
 /* ---- gemm.c ---- */
 
-/* A matrix of items x rows rows of `columns` values each; rows may overlap (a convolution's windows). */
-typedef struct gemm_view {
+/* The windows of a convolution (convolution.c) as rows of a matrix: row b * U + u holds x[b][u * stride + k * dilation - left][i]
+ * at column k * I + i, zeros outside [0, T). */
+typedef struct window_rows {
+    int64_t T, U, K, I;
+    int64_t x_stride;               /* values between consecutive times in memory */
+    int64_t stride, dilation, left;
+} window_rows;
+
+/* A matrix that stands in memory (row r at data + r * stride), or whose rows are windows of `data`, written out piece by piece. */
+typedef struct matrix {
     const float *data;
-    int64_t items, rows, columns, item_stride, row_stride;
-} gemm_view;
+    int64_t rows, columns, stride;
+    const window_rows *windows;     /* NULL: stands in memory */
+} matrix;
 
 /* y[row][n] = (add ? y : 0) + sum_k x[row][k] w[n][k] + bias[n] (bias may be NULL); w [N][columns], or [columns][N] when
- * `w_by_column`; y has rows one after another, y_stride apart. */
-void gemm_rows(const gemm_view *x, const float *w, bool w_by_column, const float *bias, int64_t N, float *y, int64_t y_stride, bool add, int threads);
-/* dw[n][k] += sum over rows of dy[row][n] x[row][k]; dy rows dy_stride apart; dw rows of x->columns. */
-void gemm_weights(const gemm_view *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads);
+ * `w_by_column`; rows of y y_stride apart. */
+void gemm_rows(const matrix *x, const float *w, bool w_by_column, const float *bias, int64_t N, float *y, int64_t y_stride, bool add, int threads, float *scratch);
+size_t gemm_rows_scratch(const matrix *x, int threads); /* floats */
+/* dw[n][k] += sum over rows of dy[row][n] x[row][k]; rows of dy dy_stride apart; dw [N][columns]. */
+void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads, float *scratch);
+size_t gemm_weights_scratch(const matrix *x, int64_t N, int threads); /* floats */
 /* db[n] += sum over rows of dy[row][n] */
 void gemm_bias(const float *dy, int64_t rows, int64_t dy_stride, int64_t N, float *db, int threads);
 /* One product on the calling thread: c (add ? + : =) op(a) op(b), row-major, with row strides. */

@@ -2,16 +2,23 @@
 /* linear and matmul; formulas in reference/products.h. */
 #include "nn/onednn/fast.h"
 
-static gemm_view rows_of(const float *x, int64_t rows, int64_t columns)
+static matrix in_memory(const float *x, int64_t rows, int64_t columns)
 {
-    return (gemm_view){.data = x, .items = 1, .rows = rows, .columns = columns, .row_stride = columns};
+    return (matrix){.data = x, .rows = rows, .columns = columns, .stride = columns};
+}
+
+static size_t linear_work(const nn_call *c)
+{
+    const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1];
+    const matrix x = in_memory(NULL, c->in[0].size / K, K);
+    return c->training ? gemm_weights_scratch(&x, N, c->threads) * sizeof(float) : 0;
 }
 
 static void linear_forward(const nn_call *c)
 {
-    const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
-    const gemm_view x = rows_of(c->in[0].data, R, K);
-    gemm_rows(&x, c->in[1].data, false, c->in[2].data, N, c->out.data, N, false, c->threads);
+    const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1];
+    const matrix x = in_memory(c->in[0].data, c->in[0].size / K, K);
+    gemm_rows(&x, c->in[1].data, false, c->in[2].data, N, c->out.data, N, false, c->threads, NULL);
 }
 
 static void clear_unless_add(const nn_tensor *t)
@@ -22,11 +29,11 @@ static void clear_unless_add(const nn_tensor *t)
 static void linear_backward(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
-    const gemm_view x = rows_of(c->in[0].data, R, K), dy = rows_of(c->out.grad, R, N);
-    if (c->in[0].grad) gemm_rows(&dy, c->in[1].data, true, NULL, K, c->in[0].grad, K, c->in[0].add, c->threads);
+    const matrix x = in_memory(c->in[0].data, R, K), dy = in_memory(c->out.grad, R, N);
+    if (c->in[0].grad) gemm_rows(&dy, c->in[1].data, true, NULL, K, c->in[0].grad, K, c->in[0].add, c->threads, NULL);
     if (c->in[1].grad) {
         clear_unless_add(&c->in[1]);
-        gemm_weights(&x, c->out.grad, N, N, c->in[1].grad, c->threads);
+        gemm_weights(&x, c->out.grad, N, N, c->in[1].grad, c->threads, c->work);
     }
     if (c->in[2].grad) {
         clear_unless_add(&c->in[2]);
@@ -91,6 +98,6 @@ static void matmul_backward(const nn_call *c)
 
 void nn_onednn_products(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_LINEAR] = (nn_kernel){.forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .writes = true};
+    kernel[NN_OP_LINEAR] = (nn_kernel){.forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .writes = true, .work = linear_work};
     kernel[NN_OP_MATMUL] = (nn_kernel){.forward = matmul_forward, .backward = matmul_backward, .reads = 1 | 2, .writes = true};
 }

@@ -5,19 +5,19 @@
  * G_c = conj(b) G_w and G_b = conj(c) G_w. The backward pass keeps the states at every STEPS-th step only and computes those
  * between again, so that its memory does not grow with time times states.
  */
-#include <complex.h>
-
 #include "nn/onednn/fast.h"
+
+#include <complex.h> /* after the others: it takes the name I */
 
 enum { LANES = 16, STEPS = 16 };
 
 typedef double complex cplx;
 
-/* One block of LANES channels; arrays [N][LANES]. */
+/* One block of LANES channels; a and w [N][2][LANES], real and imaginary parts. */
 typedef struct block {
     int64_t T, C, N, first, lanes;
     bool reverse;
-    float *a_re, *a_im, *w_re, *w_im;
+    float *a, *w;
     float d[LANES];
 } block;
 
@@ -65,10 +65,8 @@ static block block_of(const nn_call *c, int64_t k, float *memory)
     const int64_t n = states(c) * LANES;
     block b = {.T = s.n[1], .C = s.n[2], .N = states(c), .first = k * LANES, .reverse = c->args->reverse};
     b.lanes = b.C - b.first < LANES ? b.C - b.first : LANES;
-    b.a_re = memory;
-    b.a_im = memory + n;
-    b.w_re = memory + 2 * n;
-    b.w_im = memory + 3 * n;
+    b.a = memory;
+    b.w = memory + 2 * n;
     for (int64_t l = 0; l < b.lanes; l++) b.d[l] = at(c, 6, b.first + l);
     return b;
 }
@@ -76,15 +74,15 @@ static block block_of(const nn_call *c, int64_t k, float *memory)
 /* Constants of a block; lanes beyond the channels hold zeros. */
 static void fill_constants(const nn_call *c, const block *b)
 {
-    memset(b->a_re, 0, (size_t)constant_floats(c) * sizeof(float));
+    memset(b->a, 0, (size_t)constant_floats(c) * sizeof(float));
     for (int64_t l = 0; l < b->lanes; l++)
         for (int64_t n = 0; n < b->N; n++) {
             const state s = state_of(c, b->first + l, n);
             const cplx w = s.c * s.b;
-            b->a_re[n * LANES + l] = (float)creal(s.a);
-            b->a_im[n * LANES + l] = (float)cimag(s.a);
-            b->w_re[n * LANES + l] = (float)creal(w);
-            b->w_im[n * LANES + l] = (float)cimag(w);
+            b->a[2 * n * LANES + l] = (float)creal(s.a);
+            b->a[(2 * n + 1) * LANES + l] = (float)cimag(s.a);
+            b->w[2 * n * LANES + l] = (float)creal(w);
+            b->w[(2 * n + 1) * LANES + l] = (float)cimag(w);
         }
 }
 
@@ -99,20 +97,25 @@ static void load_row(const block *b, const float *x, int64_t step, float row[LAN
     for (int64_t l = 0; l < b->lanes; l++) row[l] = from[l];
 }
 
-/* h <- a h + x; returns sum_n Re(w h) in y when asked. h [N][2][LANES]. */
-static inline void advance(const block *b, const float *restrict from, float *restrict to, const float *restrict x, float *restrict y)
+/* One state: to <- a from + x; sum += Re(w to). */
+static inline void advance_state(const float *restrict a, const float *restrict w, const float *restrict from, const float *restrict x, float *restrict to,
+                                 float *restrict sum)
+{
+    for (int l = 0; l < LANES; l++) {
+        const float re = a[l] * from[l] - a[LANES + l] * from[LANES + l] + x[l], im = a[l] * from[LANES + l] + a[LANES + l] * from[l];
+        to[l] = re;
+        to[LANES + l] = im;
+        sum[l] += w[l] * re - w[LANES + l] * im;
+    }
+}
+
+/* One step: h <- a h + x, y = sum_n Re(w h). States [N][2][LANES]. */
+static inline void advance(const block *b, const float *from, float *to, const float *x, float *y)
 {
     float sum[LANES] = {0};
     for (int64_t n = 0; n < b->N; n++) {
-        const float *ar = b->a_re + n * LANES, *ai = b->a_im + n * LANES, *wr = b->w_re + n * LANES, *wi = b->w_im + n * LANES;
-        const float *hr = from + 2 * n * LANES, *hi = hr + LANES;
-        float *gr = to + 2 * n * LANES, *gi = gr + LANES;
-        for (int l = 0; l < LANES; l++) {
-            const float re = ar[l] * hr[l] - ai[l] * hi[l] + x[l], im = ar[l] * hi[l] + ai[l] * hr[l];
-            gr[l] = re;
-            gi[l] = im;
-            sum[l] += wr[l] * re - wi[l] * im;
-        }
+        const int64_t o = 2 * n * LANES;
+        advance_state(b->a + o, b->w + o, from + o, x, to + o, sum);
     }
     for (int l = 0; l < LANES; l++) y[l] = sum[l];
 }
@@ -153,32 +156,31 @@ static void s4d_forward(const nn_call *c)
 
 /* ---- backward ---- */
 
-/* Sums over time of one item: G_a and G_w, [N][LANES] each, and of d. */
-typedef struct sums {
-    float *a_re, *a_im, *w_re, *w_im;
-    float d[LANES];
-} sums;
-
-/* One step back: g <- conj(a) g + 2 dy conj(w); `before` and `after` are the states around the step; dx receives Re(sum_n g). */
-static inline void retreat(const block *b, float *restrict g, const float *restrict before, const float *restrict after, const float *restrict dy,
-                           const sums *s, float *restrict dx)
+/* One state of one step back: g <- conj(a) g + 2 dy conj(w), and the sums of G_a and G_w; sum += Re g. e = 2 dy. */
+static inline void retreat_state(const float *restrict a, const float *restrict w, const float *restrict before, const float *restrict after,
+                                 const float *restrict e, float *restrict g, float *restrict G, float *restrict sum)
 {
-    float sum[LANES] = {0};
+    for (int l = 0; l < LANES; l++) {
+        const float re = a[l] * g[l] + a[LANES + l] * g[LANES + l] + e[l] * w[l];
+        const float im = a[l] * g[LANES + l] - a[LANES + l] * g[l] - e[l] * w[LANES + l];
+        g[l] = re;
+        g[LANES + l] = im;
+        sum[l] += re;
+        G[l] += re * before[l] + im * before[LANES + l];
+        G[LANES + l] += im * before[l] - re * before[LANES + l];
+        G[2 * LANES + l] += e[l] * after[l];
+        G[3 * LANES + l] -= e[l] * after[LANES + l];
+    }
+}
+
+/* One step back; `before` and `after` are the states around the step; dx receives Re(sum_n g). */
+static inline void retreat(const block *b, float *g, const float *before, const float *after, const float *dy, float *G, float *dx)
+{
+    float sum[LANES] = {0}, e[LANES];
+    for (int l = 0; l < LANES; l++) e[l] = 2 * dy[l];
     for (int64_t n = 0; n < b->N; n++) {
-        const int64_t o = n * LANES;
-        const float *ar = b->a_re + o, *ai = b->a_im + o, *wr = b->w_re + o, *wi = b->w_im + o;
-        const float *pr = before + 2 * o, *pi = pr + LANES, *hr = after + 2 * o, *hi = hr + LANES;
-        float *gr = g + 2 * o, *gi = gr + LANES, *Gar = s->a_re + o, *Gai = s->a_im + o, *Gwr = s->w_re + o, *Gwi = s->w_im + o;
-        for (int l = 0; l < LANES; l++) {
-            const float e = 2 * dy[l], re = ar[l] * gr[l] + ai[l] * gi[l] + e * wr[l], im = ar[l] * gi[l] - ai[l] * gr[l] - e * wi[l];
-            gr[l] = re;
-            gi[l] = im;
-            sum[l] += re;
-            Gar[l] += re * pr[l] + im * pi[l];
-            Gai[l] += im * pr[l] - re * pi[l];
-            Gwr[l] += e * hr[l];
-            Gwi[l] -= e * hi[l];
-        }
+        const int64_t o = 2 * n * LANES;
+        retreat_state(b->a + o, b->w + o, before + o, after + o, e, g + o, G + 2 * o, sum);
     }
     for (int l = 0; l < LANES; l++) dx[l] = sum[l];
 }
@@ -222,7 +224,7 @@ NN_CLONES static void find_borders(const block *b, const float *x, float *border
 
 /* Steps [begin, end) of one item, backwards. */
 NN_CLONES static void chunk_backward(const block *b, const float *x, const float *dy, float *dx, bool add, int64_t begin, int64_t end, const float *border,
-                                     float *chunk, float *g, sums *s)
+                                     float *chunk, float *g, float *G, float *d_sum)
 {
     const int64_t size = 2 * b->N * LANES;
     float row[LANES] = {0}, grad[LANES] = {0}, ignored[LANES], through[LANES];
@@ -234,8 +236,8 @@ NN_CLONES static void chunk_backward(const block *b, const float *x, const float
     for (int64_t step = end - 1; step >= begin; step--) {
         load_row(b, x, step, row);
         load_row(b, dy, step, grad);
-        retreat(b, g, chunk + (step - begin) * size, chunk + (step - begin + 1) * size, grad, s, through);
-        for (int64_t l = 0; l < b->lanes; l++) s->d[l] += grad[l] * row[l];
+        retreat(b, g, chunk + (step - begin) * size, chunk + (step - begin + 1) * size, grad, G, through);
+        for (int64_t l = 0; l < b->lanes; l++) d_sum[l] += grad[l] * row[l];
         if (!dx) continue;
         float *to = dx + row_of(b, step);
         for (int64_t l = 0; l < b->lanes; l++) to[l] = (add ? to[l] : 0) + through[l] + b->d[l] * grad[l];
@@ -250,13 +252,13 @@ static void add_to(const nn_tensor *t, int64_t k, double value)
 /* From the sums over all items to the gradients of the parameters, as in reference/s4d.h. */
 static void add_parameters(const nn_call *c, const block *b, const double *total)
 {
-    const int64_t n_lanes = b->N * LANES;
     for (int64_t l = 0; l < b->lanes; l++) {
         const int64_t channel = b->first + l;
         for (int64_t n = 0; n < b->N; n++) {
-            const int64_t o = n * LANES + l, k = channel * b->N + n;
+            const int64_t k = channel * b->N + n;
+            const double *G = total + 4 * n * LANES + l;
             const state s = state_of(c, channel, n);
-            const cplx Ga = total[o] + total[n_lanes + o] * I, Gw = total[2 * n_lanes + o] + total[3 * n_lanes + o] * I;
+            const cplx Ga = G[0] + G[LANES] * I, Gw = G[2 * LANES] + G[3 * LANES] * I;
             const cplx Gb = conj(s.c) * Gw, Gc = conj(s.b) * Gw, Gz = conj(s.a) * (Ga + conj(1 / s.A) * Gb), GA = conj(-s.b / s.A) * Gb + s.dt * Gz;
             add_to(&c->in[1], channel, s.dt * creal(conj(s.A) * Gz));
             add_to(&c->in[2], k, creal(s.A) * creal(GA));
@@ -264,7 +266,7 @@ static void add_parameters(const nn_call *c, const block *b, const double *total
             add_to(&c->in[4], k, creal(Gc));
             add_to(&c->in[5], k, cimag(Gc));
         }
-        add_to(&c->in[6], channel, total[4 * n_lanes + l]);
+        add_to(&c->in[6], channel, total[4 * b->N * LANES + l]);
     }
 }
 
@@ -279,13 +281,13 @@ static void block_backward(const nn_call *c, int64_t k, float *floats, double *t
     for (int64_t i = 0; i < c->out.shape.n[0]; i++) {
         const float *x = (const float *)c->in[0].data + i * item, *dy = (const float *)c->out.grad + i * item;
         float *dx = c->in[0].grad ? (float *)c->in[0].grad + i * item : NULL;
-        sums s = {.a_re = sum, .a_im = sum + n, .w_re = sum + 2 * n, .w_im = sum + 3 * n};
+        float d_sum[LANES] = {0};
         memset(g, 0, (size_t)(6 * n) * sizeof *g);
         find_borders(&b, x, border, chunk);
         for (int64_t begin = (b.T - 1) / STEPS * STEPS; begin >= 0; begin -= STEPS)
-            chunk_backward(&b, x, dy, dx, c->in[0].add, begin, begin + STEPS < b.T ? begin + STEPS : b.T, border, chunk, g, &s);
+            chunk_backward(&b, x, dy, dx, c->in[0].add, begin, begin + STEPS < b.T ? begin + STEPS : b.T, border, chunk, g, sum, d_sum);
         for (int64_t j = 0; j < 4 * n; j++) total[j] += (double)sum[j];
-        for (int64_t l = 0; l < LANES; l++) total[4 * n + l] += (double)s.d[l];
+        for (int64_t l = 0; l < LANES; l++) total[4 * n + l] += (double)d_sum[l];
     }
     add_parameters(c, &b, total);
 }
