@@ -18,6 +18,8 @@
     X(finetune)         \
     X(embed)            \
     X(predict)          \
+    X(evaluate)         \
+    X(compare)          \
     X(plot)             \
     X(study)            \
     X(bench)            \

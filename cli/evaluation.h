@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What evaluate and compare share. */
+#ifndef PCLR_CLI_EVALUATION_H
+#define PCLR_CLI_EVALUATION_H
+
+#include "cli.h"
+
+#define EVALUATION_OPTIONS                                                                                                              \
+    {.name = "labels", .letter = 'l', .type = CLI_TEXT, .argument = "DATASET.h5|CSV", .required = true,                                 \
+     .help = "labels: a dataset, or a CSV with record_id and 0/1 columns, or PTB-XL's table"},                                           \
+        {.name = "task", .letter = 't', .type = CLI_TEXT, .argument = "NAME", .help = "task of the dataset; for PTB-XL's table superclass, rhythm or codes"}, \
+        {.name = "split", .letter = 's', .type = CLI_TEXT, .argument = "NAME:PART", .help = "records to evaluate: NAME:test of a dataset, COLUMN:VALUES of a CSV (strat_fold:9-10)"}, \
+        {.name = "classes", .type = CLI_TEXT, .argument = "A,B", .help = "evaluate these classes only"},                                  \
+        {.name = "bootstraps", .letter = 'B', .type = CLI_INT, .argument = "N", .default_value = "1000", .help = "resamples"},            \
+        {.name = "seed", .type = CLI_INT, .argument = "N", .default_value = "0", .help = "seed of the resamples"},                        \
+        {.name = "interval", .type = CLI_TEXT, .argument = "KIND", .default_value = "percentile", .help = "percentile or bca"},           \
+        {.name = "stratified", .type = CLI_FLAG, .help = "draw patients within the stratum of their rarest positive class"},             \
+        {.name = "specificity", .type = CLI_REAL, .argument = "X", .default_value = "0.9", .help = "specificity at which sensitivity is told"}, \
+        {.name = "prevalence", .type = CLI_REAL, .argument = "X", .default_value = "0", .help = "prevalence at which the positive predictive value is told; 0: not"}, \
+        {.name = "thresholds", .type = CLI_TEXT, .argument = "X|CLASS=X,...", .help = "call a class from this score on"},                \
+        {.name = "validation", .type = CLI_TEXT, .argument = "FILE.csv", .help = "predictions of the validation records, for thresholds and temperature"}, \
+        {.name = "validation-split", .type = CLI_TEXT, .argument = "NAME:PART", .help = "which records those are"},                      \
+        {.name = "allow-missing", .type = CLI_FLAG, .help = "records of the split without a prediction are a note, not an error"},       \
+    {                                                                                                                                    \
+        .name = "segments", .type = CLI_FLAG, .help = "evaluate rows with a column 'segment' one by one, not their mean per record"      \
+    }
+
+pclr_evaluate_options evaluation_options(const cli_context *c);
+/* Writes text to a file or "-"; exit status. */
+int evaluation_print(const cli_context *c, const char *path, const char *content);
+/* HTML report with --title, --run, --examples; examples are drawn from the labels when they are a dataset. */
+int evaluation_report(const cli_context *c, const char *path, const pclr_evaluation *const *evaluations, size_t count, const char *const *names);
+
+#endif

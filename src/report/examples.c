@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worst errors of the first evaluation as ECGs with marks and measurements. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/page.h"
+
+typedef struct mistake {
+    size_t record, class_index;
+    double margin; /* distance from the threshold, larger is worse */
+    bool positive; /* label: a miss; else a false alarm */
+} mistake;
+
+static int worse(const void *a, const void *b)
+{
+    const mistake *x = a, *y = b;
+    if (x->margin != y->margin) return x->margin > y->margin ? -1 : 1;
+    return (x->record > y->record) - (x->record < y->record);
+}
+
+/* All wrong calls, the worst first. The distance is told in logits where scores are probabilities, so that 0.99 beats 0.9. */
+static pclr_status find_mistakes(const pclr_evaluation *e, mistake **list, size_t *count, pclr_error *error)
+{
+    const eval_set *set = &e->set;
+    *count = 0;
+    TRY(mem_alloc(list, set->records * set->classes, sizeof **list, error));
+    for (size_t r = 0; r < set->records; r++) {
+        for (size_t c = 0; c < set->classes; c++) {
+            uint8_t label = set->label[r * set->classes + c];
+            double score = set->score[r * set->classes + c], threshold = e->class_result[c].threshold;
+            if (label > 1 || isnan(threshold) || (score >= threshold) == (label == 1)) continue;
+            double margin = fabs(score - threshold);
+            if (e->scores.probabilities)
+                margin = fabs(log((score + 1e-9) / (1 - score + 1e-9)) - log((threshold + 1e-9) / (1 - threshold + 1e-9)));
+            (*list)[(*count)++] = (mistake){r, c, margin, label == 1};
+        }
+    }
+    qsort(*list, *count, sizeof **list, worse);
+    return PCLR_OK;
+}
+
+/* Medians over the beats, by the plain definitions of the feature table. */
+static void add_measurements(text *out, const pclr_record *record, const pclr_fiducials *marks)
+{
+    const pclr_feature_layout *layout = pclr_feature_layout_find(NULL);
+    float value[512];
+    uint8_t valid[512];
+    if (layout == NULL || layout->count > 512 ||
+        pclr_features_compute(layout, record, marks, 0, (double)record->samples, value, valid, NULL, NULL) != PCLR_OK)
+        return;
+    text_add(out, "<p class=dim>%zu beats, signal quality %.2f", marks->beats, (double)marks->quality);
+    for (size_t k = 0; k < layout->count; k++) {
+        const char *name = pclr_feature_name(layout, k);
+        if (!valid[k] || strstr(name, "median") == NULL) continue;
+        text_add(out, "; ");
+        html_escape(out, name);
+        text_add(out, " %.3g ", (double)value[k]);
+        html_escape(out, pclr_feature_unit(layout, k));
+    }
+    text_add(out, "</p>\n");
+}
+
+static void add_scores(text *out, const pclr_evaluation *e, const mistake *m)
+{
+    const eval_set *set = &e->set;
+    text_add(out, "<h3>%s of ", m->positive ? "Missed" : "False alarm");
+    html_escape(out, set->class_name[m->class_index]);
+    text_add(out, ": record ");
+    html_escape(out, set->id[m->record]);
+    text_add(out, "</h3>\n<p class=dim>score %.4g, threshold %.4g. Labels:", set->score[m->record * set->classes + m->class_index],
+             e->class_result[m->class_index].threshold);
+    bool any = false;
+    for (size_t c = 0; c < set->classes; c++) {
+        if (set->label[m->record * set->classes + c] != 1) continue;
+        text_add(out, any ? ", " : " ");
+        html_escape(out, set->class_name[c]);
+        any = true;
+    }
+    text_add(out, "%s</p>\n", any ? "" : " none");
+}
+
+static pclr_status add_example(report_page *p, const pclr_dataset *dataset, const mistake *m, pclr_error *error)
+{
+    pclr_record *record = NULL;
+    pclr_fiducials *marks = NULL;
+    pclr_plot_options options = {.marks = true};
+    pclr_status status = PCLR_OK;
+    int64_t row = pclr_dataset_find(dataset, p->evaluation[0]->set.id[m->record]);
+
+    if (row < 0) return PCLR_OK;
+    TRY_GOTO(pclr_dataset_record(dataset, (size_t)row, &record, error));
+    TRY_GOTO(pclr_fiducials_compute(&marks, record, NULL, error));
+    add_scores(&p->out, p->evaluation[0], m);
+    add_measurements(&p->out, record, marks);
+    if (record->leads >= PCLR_LEAD_STANDARD) options.layout = "paper";
+    TRY_GOTO(page_plot(&p->out, record, marks, &options, error));
+done:
+    pclr_fiducials_destroy(&marks);
+    pclr_record_destroy(&record);
+    return status;
+}
+
+static bool drawn_before(const mistake *const *drawn, size_t count, size_t record)
+{
+    for (size_t k = 0; k < count; k++) {
+        if (drawn[k]->record == record) return true;
+    }
+    return false;
+}
+
+pclr_status section_examples(report_page *p, pclr_error *error)
+{
+    enum { MOST = 100, DEFAULT = 4 };
+    size_t wanted = p->options->examples ? p->options->examples : DEFAULT, count = 0, drawn = 0;
+    const mistake *already[MOST];
+    pclr_dataset *dataset = NULL;
+    mistake *list = NULL;
+    pclr_status status = PCLR_OK;
+
+    if (p->options->dataset == NULL) return PCLR_OK;
+    if (wanted > MOST) wanted = MOST;
+    TRY_GOTO(pclr_dataset_open(&dataset, p->options->dataset, error));
+    TRY_GOTO(find_mistakes(p->evaluation[0], &list, &count, error));
+    text_add(&p->out, "<h2>Worst errors</h2>\n<p class=dim>Of %zu wrong calls of ", count);
+    html_escape(&p->out, page_name(p, 0));
+    text_add(&p->out, ", those furthest on the wrong side of their threshold, misses and false alarms in turn.</p>\n");
+    for (size_t turn = 0; turn < wanted; turn++) {
+        bool misses = turn % 2 == 0;
+        for (size_t k = 0; k < count; k++) {
+            if (list[k].positive != misses || drawn_before(already, drawn, list[k].record)) continue;
+            already[drawn++] = &list[k];
+            TRY_GOTO(add_example(p, dataset, &list[k], error));
+            break;
+        }
+    }
+done:
+    mem_free(list);
+    pclr_dataset_destroy(&dataset);
+    return status;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/page.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "report/paper.h"
+
+static const char style[] =
+    "<style>\n"
+    ":root{color-scheme:light}*{box-sizing:border-box}\n"
+    "body{font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:#16181d;background:#fff;max-width:1180px;margin:0 auto;padding:1rem}\n"
+    "h1{font-size:1.6rem;line-height:1.2;margin:.4rem 0}h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-bottom:2px solid #e4e6eb}h3{font-size:1rem;margin:1rem 0 .2rem}\n"
+    "p,li{max-width:75ch}.dim{color:#5b6270;font-size:.875rem}\n"
+    ".cards{display:flex;flex-wrap:wrap;gap:.8rem}.card{border:1px solid #d9dce3;border-left:6px solid;border-radius:6px;padding:.6rem 1rem;min-width:220px}\n"
+    ".card b{font-size:1.5rem;display:block}.scroll{overflow-x:auto}\n"
+    "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}th,td{padding:.25rem .7rem;border-bottom:1px solid #e4e6eb;text-align:right;white-space:nowrap}\n"
+    "th:first-child,td:first-child{text-align:left}thead th{border-bottom:2px solid #b9bec9}td i{color:#5b6270;font-style:normal}\n"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,1fr));gap:.8rem}.chart{width:100%;height:auto}\n"
+    "svg text{font:11px system-ui,sans-serif;fill:#333}svg .t{font-weight:600;font-size:12px}svg .g{stroke:#e8eaee;fill:none}svg .d{stroke:#999;stroke-dasharray:4 3;fill:none}\n"
+    ".legend span{display:inline-block;margin-right:1.2rem}.legend i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.35rem;vertical-align:-1px}\n"
+    ".note{background:#fff7e0;border-left:4px solid #e0a800;padding:.3rem .8rem;margin:.3rem 0;font-size:.9rem}\n"
+    ".ecg{width:100%;height:auto;border:1px solid #e4c9c5;min-width:560px}pre{background:#f5f6f8;padding:.7rem;overflow-x:auto;font-size:.8rem}details{margin:.4rem 0}summary{cursor:pointer}\n"
+    "@media print{body{font-size:10.5pt;max-width:none;padding:0}h2{break-after:avoid}.chart,.card,figure,table tr{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}.scroll{overflow:visible}}\n"
+    "</style>\n";
+
+void page_head(text *out, const char *title)
+{
+    text_add(out, "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'>\n<title>");
+    html_escape(out, title);
+    text_add(out, "</title>\n");
+    text_add_bytes(out, style, sizeof style - 1);
+    text_add(out, "</head><body>\n<h1>");
+    html_escape(out, title);
+    text_add(out, "</h1>\n");
+}
+
+void page_foot(text *out)
+{
+    text_add(out, "<p class=dim>Made by physioclr %s. %s</p>\n</body></html>\n", pclr_version(), pclr_build_info());
+}
+
+const char *page_name(const report_page *p, size_t k)
+{
+    return p->options->name && p->options->name[k] ? p->options->name[k] : p->evaluation[k]->name;
+}
+
+int64_t page_class(const report_page *p, size_t k, size_t c)
+{
+    const eval_set *set = &p->evaluation[k]->set;
+    for (size_t i = 0; i < set->classes; i++) {
+        if (strcmp(set->class_name[i], p->evaluation[0]->set.class_name[c]) == 0) return (int64_t)i;
+    }
+    return -1;
+}
+
+void page_estimate(text *out, pclr_estimate e)
+{
+    if (!e.defined) text_add(out, "<i>undefined</i>");
+    else if (isnan(e.low)) text_add(out, "%.3f", e.value);
+    else text_add(out, "%.3f <i>[%.3f, %.3f]</i>", e.value, e.low, e.high);
+}
+
+void page_legend(report_page *p)
+{
+    if (p->count < 2) return;
+    text_add(&p->out, "<p class=legend>");
+    for (size_t k = 0; k < p->count; k++) {
+        text_add(&p->out, "<span><i style='background:%s'></i>", chart_colour((int)k));
+        html_escape(&p->out, page_name(p, k));
+        text_add(&p->out, "</span>");
+    }
+    text_add(&p->out, "</p>\n");
+}
+
+static void add_base64(text *out, const char *data, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        uint32_t v = (uint32_t)(uint8_t)data[i] << 16;
+        if (i + 1 < size) v |= (uint32_t)(uint8_t)data[i + 1] << 8;
+        if (i + 2 < size) v |= (uint8_t)data[i + 2];
+        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], i + 1 < size ? digits[v >> 6 & 63] : '=', i + 2 < size ? digits[v & 63] : '='};
+        text_add_bytes(out, four, 4);
+    }
+}
+
+pclr_status page_plot(text *out, const pclr_record *record, const pclr_fiducials *fiducials, const pclr_plot_options *options, pclr_error *error)
+{
+    paper_page page;
+    char *svg = NULL;
+    size_t size = 0;
+    TRY(paper_layout(&page, record, fiducials, options, error));
+    TRY(paper_svg(&page, &svg, &size, error));
+    text_add(out, "<div class=scroll><img class=ecg alt='ECG of ");
+    html_escape(out, record->id);
+    text_add(out, "' src='data:image/svg+xml;base64,");
+    add_base64(out, svg, size);
+    text_add(out, "'></div>\n");
+    mem_free(svg);
+    return text_ok(out, error);
+}
