@@ -77,7 +77,7 @@ void gemm_rows(const matrix *x, const float *w, bool w_by_column, const float *b
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t part = 0; part < threads; part++) {
         const piece mine = piece_of(pieces, threads, part);
-        float *own = scratch + (x->windows ? part * piece_rows(x) * written_stride(x) : 0);
+        float *own = x->windows ? scratch + part * piece_rows(x) * written_stride(x) : NULL;
         for (int64_t k = mine.begin; k < mine.end; k++) {
             const piece rows = piece_of(x->rows, pieces, k);
             const int64_t count = rows.end - rows.begin;
