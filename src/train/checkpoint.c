@@ -75,7 +75,8 @@ done:
 /* Keys that may change between the parts of a run, because results do not depend on them. */
 static bool may_change(const char *key)
 {
-    static const char *const free_keys[] = {"data.memory", "train.loader_threads", "train.prefetch", "train.checkpoint_every", NULL};
+    static const char *const free_keys[] = {
+        "data.memory", "train.loader_threads", "train.prefetch", "train.checkpoint_every", "train.profile", NULL};
     for (const char *const *k = free_keys; *k; k++)
         if (strcmp(*k, key) == 0) return true;
     return false;

@@ -54,6 +54,7 @@ const config_key train_config_keys[] = {
     {"train.validate_every", CONFIG_INT, "200", 1, 1e12, NULL, "steps between validations"},
     {"train.validation_batches", CONFIG_INT, "4", 0, 1e6, NULL, "batches of a validation; 0: no validation"},
     {"train.log_every", CONFIG_INT, "10", 1, 1e12, NULL, "steps between lines of metrics.jsonl"},
+    {"train.profile", CONFIG_BOOL, "false", 0, 0, NULL, "log the share of each kind of operation in the time at the end"},
     {"train.bad_steps", CONFIG_INT, "20", 1, 1e9, NULL,
      "training stops, with its state saved, after this many steps without a finite loss in a row"},
 };

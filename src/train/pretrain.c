@@ -342,6 +342,17 @@ static pclr_status log_end(run *r, int64_t steps, pclr_train_summary *summary, p
     return metrics_write(&r->log, &line, error);
 }
 
+/* Asking turns profiling on; asking again tells. */
+static pclr_status profile(run *r, bool tell, pclr_error *error)
+{
+    char *lines = NULL;
+    if (!config_bool(r->config, "train.profile")) return PCLR_OK;
+    TRY(nn_graph_profile(r->train.graph, &lines, error));
+    if (tell) callbacks_log(r->callbacks, PCLR_LOG_INFO, "time by operation:\n%s", lines);
+    mem_free(lines);
+    return PCLR_OK;
+}
+
 static void announce(const run *r)
 {
     nn_memory m = nn_graph_memory(r->train.graph);
@@ -401,7 +412,9 @@ pclr_status pclr_pretrain(const char *dataset_path, const pclr_config *config, c
     announce(&r);
     int64_t before = r.at.step;
     r.begin = clock_seconds();
+    TRY_GOTO(profile(&r, false, error));
     TRY_GOTO(train(&r, error));
+    TRY_GOTO(profile(&r, true, error));
     TRY_GOTO(log_end(&r, r.at.step - before, summary ? summary : &unused, error));
     TRY_GOTO(write_encoder(&r, error));
 done:
