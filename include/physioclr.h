@@ -498,6 +498,29 @@ PCLR_API void pclr_comparison_destroy(pclr_comparison **comparison);
 PCLR_API const char *pclr_comparison_json(const pclr_comparison *comparison);
 PCLR_API const char *pclr_comparison_text(const pclr_comparison *comparison);
 
+/* ---- doctor: what is wrong with an archive ------------------------------------------------------------------- */
+
+enum { PCLR_FINDINGS = 15 };
+/* Name ("flat"), meaning and remedy of the k-th kind of finding, k < PCLR_FINDINGS; NULL past the end. */
+PCLR_API const char *pclr_finding_name(size_t k);
+PCLR_API const char *pclr_finding_meaning(size_t k);
+PCLR_API const char *pclr_finding_remedy(size_t k);
+
+typedef struct pclr_check_options {
+    pclr_read_options read; /* leads are never derived while checking */
+    int threads;            /* 0: all processors */
+} pclr_check_options;
+
+typedef struct pclr_check_summary {
+    size_t found, readable, clean;     /* recordings; clean: without any finding */
+    size_t records[PCLR_FINDINGS];     /* recordings with a finding of each kind */
+    double seconds;
+} pclr_check_summary;
+
+/* Checks every recording under `sources`; writes record_id,quality,findings ("flat(V2 V4);mains(50 Hz)"; quality 0 to 1, 1 is good;
+ * a recording that cannot be read has quality 0) to csv_path ("-": standard output; NULL: nothing). */
+PCLR_MUST_USE PCLR_API pclr_status pclr_check(const char *const *sources, size_t source_count, const char *csv_path, const pclr_check_options *options, const pclr_callbacks *callbacks, pclr_check_summary *summary, pclr_error *error);
+
 /* ---- report ---------------------------------------------------------------------------------------------------- */
 
 typedef struct pclr_plot_options {
