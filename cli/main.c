@@ -9,6 +9,7 @@
 #define EACH_COMMAND(X) \
     X(simulate)         \
     X(import)           \
+    X(check)            \
     X(info)             \
     X(export)           \
     X(fiducials)        \

@@ -71,12 +71,12 @@ void section_classes(report_page *p)
     table_head(p, "<th>class</th><th>positive</th><th>negative</th>");
     class_rows(p, "auroc");
     text_add(&p->out, "</tbody></table></div>\n<h2>All measures over the classes</h2>\n");
-    table_head(p, "<th>measure</th><th>what it is</th>");
+    table_head(p, "<th>measure</th>");
     for (size_t m = 0; m < count; m++) {
         bool any = false;
         for (size_t k = 0; k < p->count; k++) any |= p->evaluation[k]->overall[m].defined;
         if (!any) continue;
-        text_add(&p->out, "<tr><td>%s</td><td class=dim>%s</td>", table[m].title, table[m].definition);
+        text_add(&p->out, "<tr><td>%s<br><span class=dim>%s</span></td>", table[m].title, table[m].definition);
         for (size_t k = 0; k < p->count; k++) {
             text_add(&p->out, "<td>");
             page_estimate(&p->out, p->evaluation[k]->overall[m]);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of one recording. Limits are stated with each check; they were chosen on simulated faults and clean public records. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "doctor/findings.h"
+
+enum { NAMES = 200 };
+
+static const float *lead_signal(const pclr_record *r, size_t lead)
+{
+    return r->signal + lead * r->samples;
+}
+
+static void add_name(char *list, const pclr_channel *channel)
+{
+    size_t used = strlen(list);
+    snprintf(list + used, NAMES - used, "%s%s", used ? " " : "", channel->name);
+}
+
+/* Range of a lead without its 0.5 % highest and lowest samples, mV. work[n]. */
+static double robust_range(const float *x, size_t n, float *work)
+{
+    size_t low = n / 200, high = n - 1 - n / 200;
+    memcpy(work, x, n * sizeof *x);
+    /* Two partial selections would do; sorting is plain and n is a few thousand. */
+    for (size_t gap = n / 2; gap > 0; gap /= 2) {
+        for (size_t i = gap; i < n; i++) {
+            float v = work[i];
+            size_t j = i;
+            for (; j >= gap && work[j - gap] > v; j -= gap) work[j] = work[j - gap];
+            work[j] = v;
+        }
+    }
+    return (double)work[high] - (double)work[low];
+}
+
+/* A lead is flat when it stays within 10 uV; amplitudes are implausible when the geometric mean of the leads' spans is over 20 mV or under 0.05 mV. */
+static void check_amplitudes(findings *f, const pclr_record *r, float *work)
+{
+    char flat[NAMES] = "";
+    float *range = NULL;
+    size_t live = 0;
+    if (mem_alloc(&range, r->leads, sizeof *range, NULL) != PCLR_OK) return;
+    for (size_t lead = 0; lead < r->leads; lead++) {
+        double span = robust_range(lead_signal(r, lead), r->samples, work);
+        if (span < 0.01) add_name(flat, &r->channel[lead]);
+        else range[live++] = (float)span;
+    }
+    if (flat[0]) findings_add(f, FINDING_FLAT, "%s", flat);
+    if (live) {
+        double sum = 0;
+        for (size_t k = 0; k < live; k++) sum += log((double)range[k]);
+        double typical = exp(sum / (double)live);
+        if (typical > 20 || typical < 0.05) findings_add(f, FINDING_SCALE, "%.3g mV", typical);
+    }
+    mem_free(range);
+}
+
+/* At least three runs of 10 ms or more at the very highest (or lowest) value. */
+static bool clipped_at(const float *x, size_t n, float limit, size_t run_needed)
+{
+    size_t runs = 0, run = 0;
+    for (size_t i = 0; i <= n; i++) {
+        if (i < n && x[i] == limit) run++;
+        else {
+            runs += run >= run_needed;
+            run = 0;
+        }
+    }
+    return runs >= 3;
+}
+
+static void check_clipping(findings *f, const pclr_record *r)
+{
+    char names[NAMES] = "";
+    size_t needed = (size_t)fmax(4, 0.01 * r->rate);
+    for (size_t lead = 0; lead < r->leads; lead++) {
+        const float *x = lead_signal(r, lead);
+        float low = x[0], high = x[0];
+        for (size_t i = 1; i < r->samples; i++) low = x[i] < low ? x[i] : low, high = x[i] > high ? x[i] : high;
+        if (high - low < 0.3f) continue;
+        if (clipped_at(x, r->samples, high, needed) || clipped_at(x, r->samples, low, needed)) add_name(names, &r->channel[lead]);
+    }
+    if (names[0]) findings_add(f, FINDING_CLIPPED, "%s", names);
+}
+
+/* Over 1 % of all samples. */
+static void check_missing(findings *f, const pclr_record *r)
+{
+    size_t missing = 0, total = r->leads * r->samples;
+    for (size_t i = 0; r->valid && i < total; i++) missing += !r->valid[i];
+    if (missing * 100 > total) findings_add(f, FINDING_MISSING, "%.0f %%", 100 * (double)missing / (double)total);
+}
+
+/* Amplitude of a sine of frequency hz in x, by its Fourier sum with a Hann window. */
+static double amplitude_at(const float *x, size_t n, double rate, double hz)
+{
+    double re = 0, im = 0, turn = 2 * acos(-1);
+    for (size_t i = 0; i < n; i++) {
+        double window = 1 - cos(turn * (double)i / (double)n), phase = turn * hz * (double)i / rate;
+        re += window * (double)x[i] * cos(phase);
+        im += window * (double)x[i] * sin(phase);
+    }
+    return 2 * hypot(re, im) / (double)n;
+}
+
+/* 50 or 60 Hz of 0.04 mV and more, and five times what is 3 Hz beside it. */
+static void check_mains(findings *f, const pclr_record *r)
+{
+    size_t n = r->samples < 5 * (size_t)r->rate ? r->samples : 5 * (size_t)r->rate;
+    for (double hz = 50; hz <= 60; hz += 10) {
+        size_t humming = 0;
+        if (hz * 2.2 > r->rate) continue;
+        for (size_t lead = 0; lead < r->leads; lead++) {
+            const float *x = lead_signal(r, lead);
+            double here = amplitude_at(x, n, r->rate, hz);
+            if (here < 0.04) continue;
+            humming += here > 5 * fmax(amplitude_at(x, n, r->rate, hz - 3), amplitude_at(x, n, r->rate, hz + 3));
+        }
+        if (humming * 3 >= r->leads && humming > 0) findings_add(f, FINDING_MAINS, "%g Hz", hz);
+    }
+}
+
+/* Samples of a standard lead that the file itself holds, or NULL. */
+static const float *measured(const pclr_record *r, pclr_lead lead)
+{
+    for (size_t k = 0; k < r->leads; k++) {
+        if (r->channel[k].lead == lead && !r->channel[k].derived) return lead_signal(r, k);
+    }
+    return NULL;
+}
+
+/* Whether x = a * p + b * q up to an offset: residual sd at most 15 % of the sd of x plus 0.03 mV. */
+static bool fits(const float *x, const float *p, double a, const float *q, double b, size_t n)
+{
+    double mean_x = 0, mean_e = 0, var_x = 0, var_e = 0;
+    for (size_t i = 0; i < n; i++) {
+        mean_x += (double)x[i];
+        mean_e += (double)x[i] - a * (double)p[i] - b * (double)q[i];
+    }
+    mean_x /= (double)n, mean_e /= (double)n;
+    for (size_t i = 0; i < n; i++) {
+        double e = (double)x[i] - a * (double)p[i] - b * (double)q[i] - mean_e, d = (double)x[i] - mean_x;
+        var_e += e * e;
+        var_x += d * d;
+    }
+    return sqrt(var_e / (double)n) <= 0.15 * sqrt(var_x / (double)n) + 0.03;
+}
+
+/* III = II - I (Einthoven); aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2 (Goldberger). */
+static void check_limb_leads(findings *f, const pclr_record *r)
+{
+    static const struct {
+        pclr_lead lead;
+        double of_one, of_two;
+    } equations[] = {{PCLR_LEAD_III, -1, 1}, {PCLR_LEAD_AVR, -0.5, -0.5}, {PCLR_LEAD_AVL, 1, -0.5}, {PCLR_LEAD_AVF, -0.5, 1}};
+    const float *one = measured(r, PCLR_LEAD_I), *two = measured(r, PCLR_LEAD_II);
+    char names[NAMES] = "";
+    if (one == NULL || two == NULL) return;
+    for (size_t k = 0; k < sizeof equations / sizeof *equations; k++) {
+        const float *x = measured(r, equations[k].lead);
+        if (x == NULL || fits(x, one, equations[k].of_one, two, equations[k].of_two, r->samples)) continue;
+        size_t used = strlen(names);
+        snprintf(names + used, NAMES - used, "%s%s", used ? " " : "", pclr_lead_name(equations[k].lead));
+    }
+    if (names[0]) findings_add(f, FINDING_LEADS, "%s", names);
+}
+
+/* QRS only: 60 ms around each fused R, so that wander does not decide. */
+static double qrs_correlation(const pclr_record *r, const pclr_fiducials *marks, const float *x, const float *y)
+{
+    double xx = 0, yy = 0, xy = 0;
+    int64_t half = (int64_t)(0.06 * r->rate);
+    for (size_t b = 0; b < marks->beats; b++) {
+        int64_t at = llround(pclr_fiducials_beat(marks, PCLR_FUSED, b)->qrs.peak);
+        if (at - half < 0 || at + half >= (int64_t)r->samples) continue;
+        double mx = 0, my = 0, n = 2 * (double)half + 1;
+        for (int64_t i = at - half; i <= at + half; i++) mx += (double)x[i] / n, my += (double)y[i] / n;
+        for (int64_t i = at - half; i <= at + half; i++) {
+            double dx = (double)x[i] - mx, dy = (double)y[i] - my;
+            xx += dx * dx, yy += dy * dy, xy += dx * dy;
+        }
+    }
+    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
+}
+
+static void check_reversal(findings *f, const pclr_record *r, const pclr_fiducials *marks)
+{
+    const float *one = measured(r, PCLR_LEAD_I), *six = measured(r, PCLR_LEAD_V6);
+    if (one == NULL || six == NULL || marks == NULL || marks->beats < 3) return;
+    if (qrs_correlation(r, marks, one, six) < -0.8) findings_add(f, FINDING_REVERSED, "%s", "");
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* A wrong rate scales RR and QRS alike: over 200/min with QRS under 55 ms, or under 45/min with QRS over 160 ms. */
+static void check_rate(findings *f, const pclr_record *r, const pclr_fiducials *marks)
+{
+    double *rr = NULL, *qrs = NULL;
+    size_t n = marks->beats, widths = 0;
+    if (n < 4) return;
+    if (mem_alloc(&rr, n, sizeof *rr, NULL) == PCLR_OK && mem_alloc(&qrs, n, sizeof *qrs, NULL) == PCLR_OK) {
+        for (size_t b = 0; b < n; b++) {
+            const pclr_wave *w = &pclr_fiducials_beat(marks, PCLR_FUSED, b)->qrs;
+            if (b > 0) rr[b - 1] = (w->peak - pclr_fiducials_beat(marks, PCLR_FUSED, b - 1)->qrs.peak) / r->rate;
+            if ((w->has & PCLR_HAS_ONSET) && (w->has & PCLR_HAS_OFFSET)) qrs[widths++] = (w->offset - w->onset) / r->rate;
+        }
+        qsort(rr, n - 1, sizeof *rr, compare);
+        qsort(qrs, widths, sizeof *qrs, compare);
+        double rate = 60 / rr[(n - 1) / 2], width = widths ? 1000 * qrs[widths / 2] : 100;
+        if ((rate > 200 && width < 55) || (rate < 45 && width > 160)) findings_add(f, FINDING_RATE, "%.0f/min with QRS %.0f ms", rate, width);
+    }
+    mem_free(rr);
+    mem_free(qrs);
+}
+
+void checks_run(findings *f, const pclr_record *r, const pclr_fiducials *marks)
+{
+    float *work = NULL;
+    double seconds = (double)r->samples / r->rate;
+    if (seconds < 5) findings_add(f, FINDING_SHORT, "%.1f s", seconds);
+    if (r->age > 120) findings_add(f, FINDING_AGE, "%.0f", (double)r->age);
+    if (r->samples == 0 || r->leads == 0) return;
+    if (mem_alloc(&work, r->samples > r->leads ? r->samples : r->leads, sizeof *work, NULL) != PCLR_OK) return;
+    check_amplitudes(f, r, work);
+    check_clipping(f, r);
+    check_missing(f, r);
+    check_mains(f, r);
+    check_limb_leads(f, r);
+    mem_free(work);
+    if (marks == NULL) return;
+    check_reversal(f, r, marks);
+    check_rate(f, r, marks);
+    if (marks->beats == 0) findings_add(f, FINDING_NO_BEATS, "%s", "");
+    if (marks->quality < 0.2f) findings_add(f, FINDING_NOISE, "%.2f", (double)marks->quality);
+}

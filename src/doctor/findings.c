@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "doctor/findings.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *name, *meaning, *remedy;
+} kinds[PCLR_FINDINGS] = {
+    {"unreadable", "the recording cannot be read", "see the message; options of import such as --unit and --rate may help"},
+    {"scale", "amplitudes no heart has", "check gain and unit in the header; --unit for files that name none"},
+    {"flat", "a lead without signal", "leave the lead out, or the recording"},
+    {"clipped", "a lead that runs into the limits of its recorder", "leave the recording out of amplitude measurements"},
+    {"missing", "missing samples", "training marks them; leave the recording out where they are many"},
+    {"mains", "hum of the power line", "import filters nothing; use input.low_pass or a notch before"},
+    {"leads", "limb leads contradict Einthoven's or Goldberger's equations", "leads are mislabelled or exchanged: check their names and order"},
+    {"reversed", "lead I is upside down against V6: arm electrodes exchanged, or dextrocardia", "look at the plot; leave the recording out"},
+    {"short", "less than 5 s", "leave the recording out"},
+    {"rate", "heart rate and QRS duration fit only another sampling rate", "check the sampling rate; --rate for files that name none"},
+    {"no_beats", "no heartbeat was found", "look at the plot: asystole, noise, or no ECG"},
+    {"noise", "signal quality that an expert would reject", "leave the recording out"},
+    {"duplicate", "the same signal as another recording", "keep one of them, or splits leak"},
+    {"patient", "the same signal under two patients", "merge the patients, or splits leak"},
+    {"age", "an age nobody has", "treat the age as unknown"},
+};
+
+const char *pclr_finding_name(size_t k)
+{
+    return k < PCLR_FINDINGS ? kinds[k].name : NULL;
+}
+
+const char *pclr_finding_meaning(size_t k)
+{
+    return k < PCLR_FINDINGS ? kinds[k].meaning : NULL;
+}
+
+const char *pclr_finding_remedy(size_t k)
+{
+    return k < PCLR_FINDINGS ? kinds[k].remedy : NULL;
+}
+
+void findings_add(findings *f, finding_kind kind, const char *format, ...)
+{
+    char detail[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    text_add(&f->words, "%s%s", f->words.length ? ";" : "", kinds[kind].name);
+    if (detail[0] != '\0') text_add(&f->words, "(%s)", detail);
+    f->kinds |= 1u << kind;
+}
+
+void findings_free(findings *f)
+{
+    text_free(&f->words);
+    *f = (findings){0};
+}
