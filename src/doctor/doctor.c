@@ -51,8 +51,9 @@ static pclr_status examine(patient_file *file, const char *path, const pclr_read
     TRY_GOTO(mem_strdup(&file->id, record->id, error));
     TRY_GOTO(mem_strdup(&file->patient, record->patient, error));
     file->hash = hash_fnv1a(record->signal, record->leads * record->samples * sizeof *record->signal) | 1;
-    if (pclr_fiducials_compute(&marks, record, NULL, &why) == PCLR_OK) file->quality = marks->quality;
+    if (pclr_fiducials_compute(&marks, record, NULL, &why) == PCLR_OK && marks->beats > 0) file->quality = marks->quality;
     checks_run(&file->found, record, marks);
+    if (file->found.kinds >> FINDING_FLAT & 1 && file->found.kinds >> FINDING_NO_BEATS & 1) file->hash = 0; /* flat lines are all alike */
     status = file->found.words.length ? text_ok(&file->found.words, error) : PCLR_OK;
 done:
     pclr_fiducials_destroy(&marks);

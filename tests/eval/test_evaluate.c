@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pclr_evaluate and pclr_compare on files: what does not match is named; intervals cover. */
+#include "eval/oracle.h"
+
+#include "base/rng.h"
+#include "eval/bootstrap.h"
+#include "eval/evaluation.h"
+
+static char folder[] = "/tmp/pclr_eval_XXXXXX";
+
+static const char *write_file(const char *name, const char *content)
+{
+    static char path[4][128];
+    static int next;
+    char *to = path[next++ % 4];
+    snprintf(to, sizeof path[0], "%s/%s", folder, name);
+    FILE *f = fopen(to, "w");
+    assert_non_null(f);
+    fputs(content, f);
+    fclose(f);
+    return to;
+}
+
+static const char labels[] = "record_id,patient_id,A,B,comment,part\nr1,p1,1,0,x,v\nr2,p1,0,0,y,v\nr3,p2,1,0,,t\nr4,p3,0,0,,t\nr5,p4,1,0,,t\nr6,p5,0,0,,t\n";
+
+static void refuse(const char *predictions, const char *split, const char *expected)
+{
+    pclr_evaluation *e = NULL;
+    pclr_error error = {0};
+    pclr_evaluate_options options = {.split = split, .bootstraps = 10};
+    const char *l = write_file("l.csv", labels), *p = write_file("p.csv", predictions);
+    assert_int_not_equal(pclr_evaluate(&e, p, l, &options, NULL, &error), PCLR_OK);
+    assert_null(e);
+    if (!strstr(error.message, expected)) fail_msg("'%s' does not name '%s'", error.message, expected);
+}
+
+static void bad_input_is_named(void **state)
+{
+    (void)state;
+    refuse("record_id,A\nr1,nan\n", NULL, "p.csv:2: record 'r1', class 'A': 'nan'");
+    refuse("record_id,A\nr1,inf\n", NULL, "not a finite number");
+    refuse("record_id,A\nr1,\n", NULL, "not a finite number");
+    refuse("record_id,A\nr1,0.1\nr2,0.2\nr1,0.3\n", NULL, "record 'r1' was already on line 2");
+    refuse("record_id,A\nr3,0.1\n", "part:t", "no prediction for 3 labelled records of part:t, the first: 'r4'");
+    refuse("record_id,X,Y\nr3,0.1,0.2\n", NULL, "no class in common");
+    refuse("id,A\nr3,0.1\n", NULL, "no column record_id");
+    refuse("record_id,A\nother,0.1\n", NULL, "no labelled record has a prediction");
+    refuse("record_id,A\nr1,0.1\n", "nothere:t", "no column 'nothere'");
+}
+
+static bool has_note(const pclr_evaluation *e, const char *words)
+{
+    for (size_t k = 0; k < e->set.notes; k++) {
+        if (strstr(e->set.note[k], words)) return true;
+    }
+    return false;
+}
+
+static void mismatches_are_notes(void **state)
+{
+    (void)state;
+    pclr_evaluation *e = NULL;
+    pclr_error error = {0};
+    pclr_evaluate_options options = {.bootstraps = 50};
+    const char *l = write_file("l.csv", labels);
+    const char *p = write_file("p.csv", "record_id,A,B,C\na/r1.hea,0.5,0.1,1\nr2,0.5,0.1,1\nr3,0.5,0.1,1\nr4,0.5,0.2,1\nr9,1,1,1\n");
+    if (pclr_evaluate(&e, p, l, &options, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    assert_int_equal(e->set.records, 4);
+    assert_int_equal(e->set.patients, 3);
+    assert_true(has_note(e, "class 'B' is undefined: 0 positives, 4 negatives"));
+    assert_true(has_note(e, "class 'A': every record has the score 0.5"));
+    assert_true(has_note(e, "predicted column 'C' is no class"));
+    assert_true(has_note(e, "label column 'comment'"));
+    assert_true(has_note(e, "2 labelled records have no prediction"));
+    assert_true(has_note(e, "1 predictions are of records that the labels do not know"));
+    pclr_estimate macro = pclr_evaluation_macro_auroc(e);
+    assert_true(macro.defined);
+    assert_near(macro.value, 0.5, 0);
+    assert_non_null(strstr(pclr_evaluation_json(e), "\"physioclr-evaluation\""));
+    assert_non_null(strstr(pclr_evaluation_csv(e), "class,A,auroc,0.5,"));
+    pclr_evaluation_destroy(&e);
+}
+
+static void segments_are_averaged(void **state)
+{
+    (void)state;
+    pclr_evaluation *e = NULL;
+    pclr_error error = {0};
+    pclr_evaluate_options options = {.bootstraps = 10};
+    const char *l = write_file("l.csv", labels);
+    const char *p = write_file("p.csv", "record_id,segment,A\nr1,0,0.2\nr1,1,0.6\nr2,0,0.3\nr3,0,0.9\nr4,0,0.1\n");
+    assert_int_equal(pclr_evaluate(&e, p, l, &options, NULL, &error), PCLR_OK);
+    assert_int_equal(e->set.records, 4);
+    assert_near(e->set.score[0], 0.4, 1e-15);
+    pclr_evaluation_destroy(&e);
+    options.segments = true;
+    assert_int_equal(pclr_evaluate(&e, p, l, &options, NULL, &error), PCLR_OK);
+    assert_int_equal(e->set.records, 5);
+    pclr_evaluation_destroy(&e);
+}
+
+static void compare_pairs_by_record(void **state)
+{
+    (void)state;
+    pclr_comparison *c = NULL;
+    pclr_error error = {0};
+    pclr_evaluate_options options = {.bootstraps = 50};
+    const char *l = write_file("l.csv", labels);
+    const char *files[] = {write_file("a.csv", "record_id,A\nr1,1\nr2,0\nr3,1\nr4,0\nr5,1\nr6,0\n"),
+                           write_file("b.csv", "record_id,A\nr6,1\nr5,0\nr4,1\nr3,0\nr2,1\n")};
+    if (pclr_compare(&c, files, 2, l, &options, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    assert_non_null(strstr(pclr_comparison_text(c), "same 5 records of 5 patients"));
+    assert_non_null(strstr(pclr_comparison_text(c), "1 of 6 records of a.csv are not in every file"));
+    assert_non_null(strstr(pclr_comparison_json(c), "\"physioclr-comparison\""));
+    pclr_comparison_destroy(&c);
+    assert_int_equal(pclr_compare(&c, files, 1, l, &options, NULL, &error), PCLR_E_ARGUMENT);
+}
+
+/* n records of n / 2 patients, one class with normal scores a distance apart. */
+static void draw_set(eval_set *set, size_t n, uint64_t index)
+{
+    rng random = rng_make(5, "coverage", index);
+    *set = (eval_set){0};
+    assert_int_equal(arena_create(&set->memory, NULL), PCLR_OK);
+    assert_int_equal(eval_set_allocate(set, n, 1, NULL), PCLR_OK);
+    set->patients = n / 2;
+    for (size_t r = 0; r < n; r += 2) {
+        double shared = rng_normal(&random), patient_label = rng_uniform(&random) < 0.3;
+        for (size_t k = r; k < r + 2; k++) {
+            set->label[k] = (uint8_t)patient_label;
+            set->score[k] = 0.8 * shared + 0.6 * rng_normal(&random) + patient_label;
+            set->patient[k] = (uint32_t)(k / 2);
+        }
+    }
+}
+
+/* Difference of normals: AUROC = Phi(1 / sqrt 2) = 0.76025. Two records of a patient are alike, so an interval over records would be too
+ * short; 400 sets give a standard error of 1.1 points for the coverage. */
+static void interval_over_patients_covers(void **state)
+{
+    (void)state;
+    const double truth = normal_cdf(1 / sqrt(2));
+    size_t covered[2] = {0}, sets = 400;
+    for (size_t k = 0; k < sets; k++) {
+        eval_set set;
+        scoring s;
+        resample draws;
+        eval_choices choices = {.areas_only = true};
+        draw_set(&set, 200, k);
+        assert_int_equal(scoring_create(&s, &set, &choices, NULL), PCLR_OK);
+        for (int kind = 0; kind < 2; kind++) {
+            resample_options options = {.count = 300, .seed = k, .kind = kind ? INTERVAL_BCA : INTERVAL_PERCENTILE, .threads = 1};
+            assert_int_equal(resample_create(&draws, &s, 1, &options, NULL), PCLR_OK);
+            pclr_estimate e = resample_estimate(&draws, 0, 0);
+            covered[kind] += e.low <= truth && truth <= e.high;
+            resample_free(&draws);
+        }
+        scoring_free(&s);
+        eval_set_free(&set);
+    }
+    for (int kind = 0; kind < 2; kind++) {
+        double share = (double)covered[kind] / (double)sets;
+        print_message("coverage of the %s interval: %.3f\n", kind ? "BCa" : "percentile", share);
+        if (share < 0.91 || share > 0.98) fail_msg("coverage %.3f", share);
+    }
+}
+
+/* Classes with one positive patient among 40 stay defined in every resample, with and without strata. */
+static void rare_classes_stay_defined(void **state)
+{
+    (void)state;
+    enum { RECORDS = 40, CLASSES = 8 };
+    eval_set set = {0};
+    uint16_t weight[RECORDS], scratch[RECORDS];
+    assert_int_equal(arena_create(&set.memory, NULL), PCLR_OK);
+    assert_int_equal(eval_set_allocate(&set, RECORDS, CLASSES, NULL), PCLR_OK);
+    set.patients = RECORDS;
+    for (size_t r = 0; r < RECORDS; r++) set.patient[r] = (uint32_t)r;
+    for (size_t c = 0; c < CLASSES; c++) set.label[c * CLASSES + c] = 1;
+    for (int stratified = 0; stratified < 2; stratified++) {
+        bootstrap b;
+        assert_int_equal(bootstrap_create(&b, &set, 3, stratified, NULL), PCLR_OK);
+        for (uint64_t k = 0; k < 200; k++) {
+            size_t total = 0;
+            assert_int_not_equal(bootstrap_draw(&b, k, weight, scratch), BOOTSTRAP_INCOMPLETE);
+            for (size_t c = 0; c < CLASSES; c++) assert_true(weight[c] > 0);
+            for (size_t r = 0; r < RECORDS; r++) total += weight[r];
+            assert_int_equal(total, RECORDS);
+        }
+        bootstrap_free(&b);
+    }
+    eval_set_free(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_input_is_named),      cmocka_unit_test(mismatches_are_notes),          cmocka_unit_test(segments_are_averaged),
+        cmocka_unit_test(compare_pairs_by_record), cmocka_unit_test(interval_over_patients_covers), cmocka_unit_test(rare_classes_stay_defined),
+    };
+    if (mkdtemp(folder) == NULL) return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command) != 0 ? 1 : failed;
+}
