@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# The way from simulated recordings to predictions: an interrupt leaves a checkpoint, a study is taken up where it was.
+. "$HELPERS"
+
+expect 0 "$PHYSIOCLR" simulate sim --records 60 --seed 3
+expect 0 "$PHYSIOCLR" import sim.h5 sim --split demo=0.6/0.2/0.2
+expect 3 "$PHYSIOCLR" pretrain sim.h5 -o early
+has err 'physioclr features'
+expect 0 "$PHYSIOCLR" features sim.h5
+
+cat >small.yaml <<'END'
+encoder: {width: 4}
+input: {seconds: 2.5}
+data: {split: demo}
+train: {steps: 4, batch: 8, validation_batches: 1}
+finetune: {min_steps: 10, max_steps: 10, batch: 8}
+END
+expect 0 "$PHYSIOCLR" pretrain --keys
+has out '^objective.tau'
+expect 0 "$PHYSIOCLR" pretrain sim.h5 -o run -c small.yaml
+for file in config.yaml metrics.jsonl checkpoint/state.safetensors encoder.safetensors README.md; do
+    [ -s run/$file ] || fail "no run/$file"
+done
+expect 2 "$PHYSIOCLR" pretrain sim.h5 -o run -c small.yaml --set train.batsh=4
+has err 'train.batch'
+
+# an endless run, interrupted after its first checkpoint
+"$PHYSIOCLR" pretrain sim.h5 -o long -c small.yaml --set train.steps=1000000 --set train.checkpoint_every=1 2>err &
+process=$!
+waited=0
+until [ -s long/checkpoint/state.safetensors ]; do
+    sleep 0.2
+    waited=$((waited + 1))
+    [ $waited -lt 300 ] || fail "no checkpoint: $(cat err)"
+done
+kill -INT $process
+status=0
+wait $process || status=$?
+[ "$status" = 130 ] || fail "interrupted: status $status: $(cat err)"
+has err 'resume'
+expect 2 "$PHYSIOCLR" pretrain sim.h5 -o long --resume --set train.learning_rate=0.5
+has err 'train.learning_rate'
+
+expect 0 "$PHYSIOCLR" probe sim.h5 -t dx -e run/encoder.safetensors --input both --label-fraction 0.5 -o probe
+expect 0 "$PHYSIOCLR" finetune sim.h5 -t dx -e run/encoder.safetensors -c small.yaml -o tuned --json
+has out '"best_name":"validation macro AUROC"'
+expect 3 "$PHYSIOCLR" probe sim.h5 -t nonsense -o none
+has err 'dx'
+
+# the archive and the dataset give the same recordings; a bad one is left out
+expect 0 "$PHYSIOCLR" predict probe/model.safetensors sim.h5 -o dataset.csv
+expect 0 "$PHYSIOCLR" predict probe/model.safetensors sim -o files.csv
+[ "$(cut -d, -f1 dataset.csv | sort)" = "$(cut -d, -f1 files.csv | sort)" ] || fail "other recordings"
+first=$(ls sim/*.hea | head -n 1)
+rm "${first%.hea}.dat"
+expect 4 "$PHYSIOCLR" predict tuned/model.safetensors sim -o part.csv
+[ "$(wc -l <part.csv)" = 60 ] || fail "$(wc -l <part.csv) lines, expected a head and 59"
+expect 3 "$PHYSIOCLR" predict tuned/model.safetensors sim -o part.csv --strict
+expect 0 "$PHYSIOCLR" embed run/encoder.safetensors sim.h5 -o embedding.npy
+[ "$(wc -l <embedding.npy.ids.txt)" = 60 ] || fail "ids: $(wc -l <embedding.npy.ids.txt)"
+expect 2 "$PHYSIOCLR" predict run/encoder.safetensors sim.h5
+has err 'encoder'
+
+cat >study.yaml <<'END'
+tasks: [dx]
+objectives: [features, random, {name: short, objective: physioclr, set: {train.steps: 2}}]
+inputs: [embedding]
+fractions: [1]
+seeds: [1]
+set: {encoder.width: 4, input.seconds: 2.5, train.batch: 8, train.validation_batches: 1}
+END
+expect 0 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study
+[ "$(wc -l <out)" = 4 ] || fail "study: $(cat out)"
+for file in study.json study.csv report.html; do
+    [ -s study/$file ] || fail "no study/$file"
+done
+cp out first
+expect 0 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study
+cmp out first || fail "another table"
+grep -q 'cell' err && fail "a finished cell was computed again"
+exit 0
