@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -205,30 +206,57 @@ static pclr_status read_csv(pclr_record **record, const format_input *input, pcl
     return status;
 }
 
-/* Text whose second full line is all numbers: a table of samples, not one of labels. */
-static bool probe_csv(const format_input *input)
+/* A line of words heads a table of samples when one of them is a lead, a channel or time; else it is a table of something else. */
+static bool heads_samples(const number_table *t, const char **word, const char *end, size_t fields)
+{
+    char name[NAME_MAX_BYTES];
+    for (size_t k = 0; k < fields; k++) {
+        const char *p = word[k], *stop = field_end(t, p, end);
+        while (p < stop && (*p == '"' || *p == ' ')) p++;
+        while (stop > p && (stop[-1] == '"' || stop[-1] == ' ')) stop--;
+        size_t n = (size_t)(stop - p) < sizeof name - 1 ? (size_t)(stop - p) : sizeof name - 1;
+        memcpy(name, p, n);
+        name[n] = '\0';
+        if (pclr_lead_from_name(name) != PCLR_LEAD_OTHER || strncasecmp(name, "time", 4) == 0 || strncasecmp(name, "ecg", 3) == 0 ||
+            strncasecmp(name, "ch", 2) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Text of at least three rows of numbers, under an optional line of names that are leads: samples, not labels. */
+static bool looks_like_samples(const format_input *input, number_table *t)
 {
     const char *p = (const char *)input->data, *end = p + (input->size < 65536 ? input->size : 65536);
     double value[COLUMNS_MAX];
     const char *word[COLUMNS_MAX];
-    size_t lines = 0, number_lines = 0;
-    number_table *t = NULL;
+    size_t rows = 0;
 
-    if (memchr(p, '\0', (size_t)(end - p)) || mem_alloc(&t, 1, sizeof *t, NULL) != PCLR_OK) return false;
-    while (p < end && lines < 8) {
+    if (input->size >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) p += 3;
+    for (bool first = true; p < end && rows < 3;) {
         const char *stop = memchr(p, '\n', (size_t)(end - p)), *start = p;
         if (!stop) break;
         p = stop + 1;
         if (*start == '#' || start == stop || *start == '\r') continue;
         size_t fields;
         bool numbers;
-        t->separator = find_separator(start, stop);
+        if (first) t->separator = find_separator(start, stop);
         scan_line(t, start, stop, value, word, &fields, &numbers);
-        number_lines += numbers;
-        lines++;
+        if (!numbers && !(first && heads_samples(t, word, stop, fields))) return false;
+        rows += numbers;
+        first = false;
     }
+    return rows == 3;
+}
+
+static bool probe_csv(const format_input *input)
+{
+    number_table *t = NULL;
+
+    if (memchr(input->data, '\0', input->size < 65536 ? input->size : 65536) || mem_alloc(&t, 1, sizeof *t, NULL) != PCLR_OK) return false;
+    bool accepted = looks_like_samples(input, t);
     mem_free(t);
-    return lines == 8 && number_lines >= 7;
+    return accepted;
 }
 
 const record_format record_format_csv = {"csv", ".csv .txt .tsv", probe_csv, read_csv, false, NULL};
