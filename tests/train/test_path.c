@@ -48,7 +48,7 @@ static pclr_config *small_config(const char *more)
                                              {"train.validate_every", "3"},
                                              {"train.log_every", "1"},
                                              {"train.validation_batches", "1"},
-                                             {"train.backend", "reference"},
+                                             {"train.backend", "auto"},
                                              {"train.threads", "1"},
                                              {"objective.queue", "24"},
                                              {"objective.projection", "8"},
