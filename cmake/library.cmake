@@ -23,14 +23,13 @@ endif()
 target_link_libraries(physioclr_shared PRIVATE ${libraries} Threads::Threads m)
 set_target_properties(physioclr_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME physioclr)
 
-# Programs that link the static library need the libraries behind it: `pkg-config --static --libs physioclr`.
-set(PCLR_PC_REQUIRES "${HDF5_MODULE_NAME} flac libxml-2.0 matio jansson yaml-0.1 liblbfgs kissfft-float cairo openblas zlib")
-string(STRIP "${PCLR_PC_REQUIRES}" PCLR_PC_REQUIRES)
-set(PCLR_PC_LIBS "-llapacke -ledf -lpthread -lm")
-if(PCLR_HAVE_ONEDNN)
-  string(PREPEND PCLR_PC_LIBS "-ldnnl ")
-endif()
-string(PREPEND PCLR_PC_LIBS "${OpenMP_C_FLAGS} ")
+# Programs that link the static library need the libraries behind it: `pkg-config --static --libs physioclr`. They are named one by
+# one: they are shared and bring their own, while their .pc files would ask for development packages that nobody needs here.
+set(PCLR_PC_LIBS ${HDF5_LINK_LIBRARIES} ${FLAC_LINK_LIBRARIES} ${XML_LINK_LIBRARIES} ${MATIO_LINK_LIBRARIES} ${JANSSON_LINK_LIBRARIES}
+  ${YAML_LINK_LIBRARIES} ${LBFGS_LINK_LIBRARIES} ${KISSFFT_LINK_LIBRARIES} ${CAIRO_LINK_LIBRARIES} ${OPENBLAS_LINK_LIBRARIES}
+  ${ZLIB_LINK_LIBRARIES} ${LAPACKE_LIBRARY} ${EDF_LIBRARY} ${PCLR_ONEDNN_LIBS} ${OpenMP_C_FLAGS} -lpthread -lm)
+list(REMOVE_DUPLICATES PCLR_PC_LIBS)
+list(JOIN PCLR_PC_LIBS " " PCLR_PC_LIBS)
 configure_file(cmake/physioclr.pc.in physioclr.pc @ONLY)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/physioclr-config-version.cmake COMPATIBILITY SameMinorVersion)
 
