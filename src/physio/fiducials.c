@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "physio/delineate.h"
 #include "physio/fuse.h"
+#include "physio/quality.h"
 #include "physio/rpeaks.h"
 #include "physio/working.h"
 
@@ -15,11 +16,12 @@ static pclr_status check_record(const pclr_record *record, pclr_error *error)
 {
     const char *id = record->id ? record->id : "record";
     if (!isfinite(record->rate) || record->rate < MIN_RATE || record->rate > MAX_RATE)
-        return error_set(error, PCLR_E_DATA, "%s: sampling rate %g Hz; expected %g to %g Hz; resample the recording or correct its header", id,
-                         record->rate, MIN_RATE, MAX_RATE);
+        return error_set(error, PCLR_E_DATA, "%s: sampling rate %g Hz; expected %g to %g Hz; resample the recording or correct its header",
+                         id, record->rate, MIN_RATE, MAX_RATE);
     if (record->leads == 0) return error_set(error, PCLR_E_DATA, "%s: no leads; expected at least one; choose another recording", id);
     if (record->samples > 0 && !record->signal)
-        return error_set(error, PCLR_E_ARGUMENT, "%s: signal is NULL; expected [%zu][%zu] values; fill the record first", id, record->leads, record->samples);
+        return error_set(error, PCLR_E_ARGUMENT, "%s: signal is NULL; expected [%zu][%zu] values; fill the record first", id, record->leads,
+                         record->samples);
     return PCLR_OK;
 }
 
@@ -63,7 +65,8 @@ static void scale_beats(pclr_beat *beat, size_t count, double step)
     }
 }
 
-static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, const working *w, const beat_list *beats, bool r_only, pclr_error *error)
+static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, const working *w, const beat_list *beats, bool r_only,
+                              pclr_error *error)
 {
     size_t r_lead = choose_r_lead(record, w, beats);
     f->beats = beats->count;
@@ -82,7 +85,8 @@ static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, cons
     return PCLR_OK;
 }
 
-pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record *record, const pclr_fiducial_options *options, pclr_error *error)
+pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record *record, const pclr_fiducial_options *options,
+                                   pclr_error *error)
 {
     working w = {0};
     beat_list beats = {0};
@@ -98,7 +102,9 @@ pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record
     memcpy(f->lead_quality, w.quality, f->leads * sizeof *f->lead_quality);
     TRY_GOTO(rpeaks_detect(&w, &beats, error));
     TRY_GOTO(fill_beats(f, record, &w, &beats, options && options->r_only, error));
-    for (size_t l = 0; l < f->leads; l++) f->quality += f->lead_quality[l] / (float)f->leads;
+    double measure[QUALITY_MEASURES];
+    TRY_GOTO(quality_measure(&w, measure, error));
+    f->quality = (float)quality_score(measure);
     *fiducials = f;
     f = NULL;
 done:
