@@ -27,8 +27,8 @@ static float span_of(const float *x, size_t n)
 {
     float low = x[0], high = x[0];
     for (size_t i = 1; i < n; i++) {
-        low = fminf(low, x[i]);
-        high = fmaxf(high, x[i]);
+        low = x[i] < low ? x[i] : low; /* x is finite: working.h */
+        high = x[i] > high ? x[i] : high;
     }
     return high - low;
 }
@@ -45,7 +45,8 @@ static double wander_span(const float *x, size_t n)
     double low = INFINITY, high = -INFINITY;
     for (size_t first = 0; first + HALF_SECOND <= n; first += HALF_SECOND) {
         double mean = 0.0;
-        for (size_t i = first; i < first + HALF_SECOND; i++) mean += (double)x[i] / HALF_SECOND;
+        for (size_t i = first; i < first + HALF_SECOND; i++) mean += (double)x[i];
+        mean /= HALF_SECOND;
         low = fmin(low, mean);
         high = fmax(high, mean);
     }
@@ -63,7 +64,7 @@ static void by_second(const float *x, size_t n, double *work, double *range, dou
         *range = fmax(*range, (double)span_of(s, SECOND));
         for (size_t i = 1; i < SECOND; i++) {
             double slope = fabs((double)s[i] - (double)s[i - 1]);
-            largest = fmax(largest, slope);
+            largest = slope > largest ? slope : largest;
             sum += slope;
         }
         work[k] = largest / (sum / (SECOND - 1) + 1e-4);
