@@ -11,6 +11,7 @@ static const cli_option OPTIONS[] = {
     {.name = "folder", .type = CLI_TEXT, .argument = "DIR", .help = "where annotation files go (default: beside the recordings)"},
     {.name = "unit", .type = CLI_TEXT, .argument = "UNIT", .help = "unit of recordings that name none: mV, uV, V, nV"},
     {.name = "rate", .type = CLI_REAL, .argument = "HZ", .default_value = "0", .help = "sampling rate of recordings that name none"},
+    {.name = "classical", .type = CLI_FLAG, .help = "delineate by slopes and areas alone, without the trained networks"},
     {.name = "strict", .type = CLI_FLAG, .help = "exit with status 3 when any recording is refused"},
     {.name = NULL},
 };
@@ -31,6 +32,7 @@ static int run(cli_context *c)
     pclr_error error = {0};
     pclr_batch_summary summary;
     pclr_marks_options options = {.leads = cli_text(c, "leads"), .annotator = cli_text(c, "atr"), .folder = cli_text(c, "folder"), .threads = cli_threads(c)};
+    options.fiducials.classical = cli_flag(c, "classical");
     options.read.unit = cli_text(c, "unit");
     options.read.rate = cli_real(c, "rate");
     pclr_callbacks callbacks = cli_callbacks(c);

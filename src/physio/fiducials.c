@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a record to its beats and waves: working signals, R peaks, every lead on its own, all leads together. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "physio/delineate.h"
 #include "physio/fuse.h"
+#include "physio/learned.h"
 #include "physio/quality.h"
 #include "physio/rpeaks.h"
 #include "physio/working.h"
@@ -65,21 +67,72 @@ static void scale_beats(pclr_beat *beat, size_t count, double step)
     }
 }
 
-static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, const working *w, const beat_list *beats, bool r_only,
-                              pclr_error *error)
+static int compare_doubles(const void *a, const void *b)
 {
-    size_t r_lead = choose_r_lead(record, w, beats);
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Middle value; v is sorted. */
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, compare_doubles);
+    return v[n / 2];
+}
+
+/*
+ * Ventricular: a complex without P wave that is at least 120 ms wide, at least 25 ms wider than the recording's usual one, and comes
+ * early (under 88 % of the usual interval) or is followed by a pause. A guess for want of a trained classifier: it marks beats to be
+ * left out of averages, not diagnoses.
+ */
+static pclr_status mark_ventricular(pclr_fiducials *f, pclr_error *error)
+{
+    const double MIN_WIDTH = 0.120 * WORKING_RATE, MIN_EXCESS = 0.025 * WORKING_RATE, EARLY = 0.88, PAUSE = 1.12;
+    pclr_beat *beat = f->beat + f->leads * f->beats;
+    double *work = NULL;
+    if (f->beats < 3) return PCLR_OK;
+    TRY(mem_alloc(&work, f->beats, sizeof *work, error));
+    for (size_t k = 0; k < f->beats; k++) work[k] = beat[k].qrs.offset - beat[k].qrs.onset;
+    double width = median(work, f->beats);
+    for (size_t k = 1; k < f->beats; k++) work[k - 1] = beat[k].qrs.peak - beat[k - 1].qrs.peak;
+    double interval = median(work, f->beats - 1);
+    for (size_t k = 1; k < f->beats; k++) {
+        double own = beat[k].qrs.offset - beat[k].qrs.onset, before = beat[k].qrs.peak - beat[k - 1].qrs.peak;
+        double after = k + 1 < f->beats ? beat[k + 1].qrs.peak - beat[k].qrs.peak : 0.0;
+        bool early = before < EARLY * interval || (before < interval && after > PAUSE * interval);
+        bool wide = own >= MIN_WIDTH && own >= width + MIN_EXCESS;
+        for (size_t l = 0; l <= f->leads; l++) f->beat[l * f->beats + k].ventricular = early && wide && !beat[k].p.has;
+    }
+    mem_free(work);
+    return PCLR_OK;
+}
+
+/* The R positions alone, in the fused row. */
+static void fill_r_only(pclr_fiducials *f, const working *w, const beat_list *beats, size_t r_lead)
+{
+    for (size_t k = 0; k < f->beats; k++) {
+        pclr_wave *qrs = &f->beat[f->leads * f->beats + k].qrs;
+        qrs->peak = rpeaks_position(working_lead(w, r_lead), w->samples, beats->centre[k]);
+        qrs->has = PCLR_HAS_PEAK;
+    }
+}
+
+static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, const working *w, const beat_list *beats,
+                              const pclr_fiducial_options *options, pclr_error *error)
+{
     f->beats = beats->count;
     TRY(mem_alloc(&f->beat, (f->leads + 1) * f->beats, sizeof *f->beat, error));
-    if (r_only) {
-        for (size_t k = 0; k < f->beats; k++) {
-            pclr_wave *qrs = &f->beat[f->leads * f->beats + k].qrs;
-            qrs->peak = rpeaks_position(working_lead(w, r_lead), w->samples, beats->centre[k]);
-            qrs->has = PCLR_HAS_PEAK;
-        }
+    if (f->beats == 0) return PCLR_OK;
+    size_t r_lead = choose_r_lead(record, w, beats);
+    if (options->r_only) {
+        fill_r_only(f, w, beats, r_lead);
     } else {
-        for (size_t l = 0; l < f->leads; l++) TRY(delineate_lead(w, l, beats, f->beat + l * f->beats, error));
+        if (options->classical)
+            for (size_t l = 0; l < f->leads; l++) TRY(delineate_lead(w, l, beats, f->beat + l * f->beats, error));
+        else
+            TRY(learned_delineate(w, beats, options->plain, f->beat, error));
         TRY(fuse_beats(f->beat, f->leads, f->beats, f->lead_quality, r_lead, error));
+        TRY(mark_ventricular(f, error));
     }
     scale_beats(f->beat, (f->leads + 1) * f->beats, w->step);
     return PCLR_OK;
@@ -88,6 +141,7 @@ static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, cons
 pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record *record, const pclr_fiducial_options *options,
                                    pclr_error *error)
 {
+    static const pclr_fiducial_options defaults;
     working w = {0};
     beat_list beats = {0};
     pclr_fiducials *f = NULL;
@@ -101,7 +155,7 @@ pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record
     TRY_GOTO(working_create(&w, record, error));
     memcpy(f->lead_quality, w.quality, f->leads * sizeof *f->lead_quality);
     TRY_GOTO(rpeaks_detect(&w, &beats, error));
-    TRY_GOTO(fill_beats(f, record, &w, &beats, options && options->r_only, error));
+    TRY_GOTO(fill_beats(f, record, &w, &beats, options ? options : &defaults, error));
     double measure[QUALITY_MEASURES];
     TRY_GOTO(quality_measure(&w, measure, error));
     f->quality = (float)quality_score(measure);

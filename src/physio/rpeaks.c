@@ -178,7 +178,7 @@ static void scale_heights(detector *d, candidate *list, size_t count)
 
 static const float ACCEPT = 0.42F;         /* height of a sure beat */
 static const float ACCEPT_IN_GAP = 0.18F;  /* height that is enough where a beat is overdue */
-static const float T_WAVE = 0.62F;         /* within T_WAVE_MS of a beat, the share of its height below which it is a T wave */
+static const float T_WAVE = 0.72F;         /* within T_WAVE_MS of a beat, the share of its height below which it is a T wave */
 static const double REFRACTORY_MS = 200.0, T_WAVE_MS = 360.0;
 
 static const candidate *previous_taken(const candidate *list, size_t k)
@@ -289,7 +289,7 @@ static double parabola_top(const float *x, size_t n, size_t i)
 double rpeaks_position(const float *x, size_t n, size_t centre)
 {
     enum { REACH = 25 }; /* +-100 ms */
-    const float DOWNWARD = 2.2F; /* how much larger a downward deflection must be to count as the beat's position */
+    const float DOWNWARD = 1.8F; /* how much larger a downward deflection must be to count as the beat's position */
     size_t first = centre > REACH ? centre - REACH : 0, last = centre + REACH < n ? centre + REACH : n - 1;
     float base = 0.0F; /* mean of the ends: the level the complex stands on */
     size_t ends = (last - first + 1) / 6 + 1;

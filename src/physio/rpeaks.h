@@ -21,7 +21,7 @@ void beat_list_free(beat_list *beats);
 
 /*
  * R position of one beat in one lead: the largest upward deflection near `centre`, or the downward one where that is more than
- * twice as large (QS complexes), refined by a parabola. Working samples.
+ * 1.8 times as large (QS complexes), refined by a parabola. Working samples.
  */
 double rpeaks_position(const float *x, size_t n, size_t centre);
 

@@ -9,8 +9,20 @@
 
 /* Values beyond this are no measurement in any unit (a 24-bit converter's counts stay below). */
 static const float LIMIT = 2e7F;
+/* A lead that never moves by more than this is not connected. */
+static const float FLAT = 0.005F; /* mV */
 /* A lead with fewer good samples than this share is not used. */
 static const double MIN_GOOD_SHARE = 0.5;
+
+static bool is_flat(const float *x, size_t n)
+{
+    float low = n ? x[0] : 0.0F, high = low;
+    for (size_t i = 1; i < n; i++) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    return high - low < FLAT;
+}
 
 static pclr_status convert_leads(working *w, const pclr_record *record, const interpolator *it, pclr_error *error)
 {
@@ -19,7 +31,8 @@ static pclr_status convert_leads(working *w, const pclr_record *record, const in
     for (size_t l = 0; l < record->leads; l++) {
         const uint8_t *valid = record->valid ? record->valid + l * record->samples : NULL;
         size_t good = bridge_gaps(record->signal + l * record->samples, valid, record->samples, LIMIT, bridged);
-        w->quality[l] = (double)good < MIN_GOOD_SHARE * (double)record->samples ? 0.0F : 1.0F;
+        bool unusable = (double)good < MIN_GOOD_SHARE * (double)record->samples || is_flat(bridged, record->samples);
+        w->quality[l] = unusable ? 0.0F : 1.0F;
         interpolator_apply(it, bridged, record->samples, w->signal + l * w->samples);
     }
     mem_free(bridged);

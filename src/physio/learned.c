@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "physio/learned.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "physio/window.h"
+
+enum {
+    HALF = 15, /* samples to either side that a point network sees */
+    SPAN = 2 * HALF + 1,
+    POINT_INPUTS = 2 * SPAN + 2 + POINTS + 2 + 1,
+    ROUNDS = 2 /* of moving the points */
+};
+/* Spacing of what a point network sees, in working samples: +-120 ms for P, +-60 ms for QRS, +-180 ms for T. */
+static const int STEP[POINTS] = {2, 2, 2, 1, 1, 3, 3, 3};
+static const float REACH = 120.0F, REACH_AFTER = 190.0F; /* points stay within this of the centre of the beat */
+static const float MIN_SHARE = 0.04F;                    /* of the lead's QRS height, below which a beat is not seen in the lead */
+
+typedef struct learner {
+    network beat, point[POINTS];
+    window_source source;
+    bool plain;
+} learner;
+
+static void learner_free(learner *l)
+{
+    network_free(&l->beat);
+    for (size_t p = 0; p < POINTS; p++) network_free(&l->point[p]);
+    window_source_free(&l->source);
+}
+
+static pclr_status learner_create(learner *l, const working *w, const beat_list *beats, bool plain, pclr_error *error)
+{
+    memset(l, 0, sizeof *l);
+    l->plain = plain;
+    TRY(network_create(&l->beat, delineator_beat, error));
+    for (size_t p = 0; p < POINTS; p++) TRY(network_create(&l->point[p], delineator_point[p], error));
+    return window_source_create(&l->source, w, beats, error);
+}
+
+/* What one beat in one lead is known to be: points relative to the centre, and whether P and T are there. */
+typedef struct estimate {
+    float point[POINTS];
+    bool p, t;
+} estimate;
+
+static float limited(float x, float low, float high)
+{
+    return fminf(fmaxf(x, low), high);
+}
+
+/* SPAN samples of x around `at`, scaled by their own mean and spread. */
+static void cut_span(const float *x, size_t n, ptrdiff_t at, int step, float *out)
+{
+    for (ptrdiff_t j = -HALF; j <= HALF; j++) {
+        ptrdiff_t i = at + j * step;
+        *out++ = x[i < 0 ? 0 : (size_t)i >= n ? n - 1 : (size_t)i];
+    }
+}
+
+static float span_mean(const float *x)
+{
+    float sum = 0.0F;
+    for (size_t k = 0; k < SPAN; k++) sum += x[k];
+    return sum / SPAN;
+}
+
+static float span_deviation(const float *x, float mean)
+{
+    float sum = 0.0F;
+    for (size_t k = 0; k < SPAN; k++) sum += (x[k] - mean) * (x[k] - mean);
+    return sqrtf(sum / (SPAN - 1));
+}
+
+static void point_inputs(const window_source *s, size_t beat, const float *intervals, const estimate *e, size_t p, float *input)
+{
+    const working *w = s->w;
+    bool qrs = p == POINT_QRS_ONSET || p == POINT_QRS_OFFSET;
+    size_t n = w->samples;
+    float position = e->point[p], nearest = nearbyintf(position), scale = 1.0F / s->height[s->lead];
+    ptrdiff_t at = (ptrdiff_t)s->beats->centre[beat] + (ptrdiff_t)nearest;
+    float *own = input, *pool = input + SPAN, *rest = input + 2 * SPAN;
+    cut_span(qrs ? working_lead(w, s->lead) : s->smooth + s->lead * n, n, at, STEP[p], own);
+    cut_span(qrs ? s->fine : s->coarse, n, at, STEP[p], pool);
+    for (size_t k = 0; k < SPAN; k++) own[k] *= scale;
+    float mean = span_mean(own), deviation = span_deviation(own, mean) + 0.01F, level = span_mean(pool) + 0.002F;
+    for (size_t k = 0; k < SPAN; k++) {
+        own[k] = limited((own[k] - mean) / deviation, -4.0F, 4.0F);
+        pool[k] = fminf(pool[k] / level, 4.0F) - 1.0F;
+    }
+    *rest++ = deviation / (deviation + 0.1F);
+    *rest++ = level / (level + 0.02F);
+    for (size_t q = 0; q < POINTS; q++) *rest++ = (e->point[q] - position) / delineator_spread[q] / 3.0F;
+    *rest++ = intervals[0];
+    *rest++ = intervals[1];
+    *rest = position - nearest;
+}
+
+static void first_estimates(const learner *l, const float *input, size_t rows, estimate *e)
+{
+    float output[NETWORK_ROWS * BEAT_OUTPUTS];
+    network_apply(&l->beat, input, rows, output, l->plain);
+    for (size_t r = 0; r < rows; r++) {
+        const float *o = output + r * BEAT_OUTPUTS;
+        for (size_t p = 0; p < POINTS; p++) e[r].point[p] = limited(o[p], -REACH, REACH_AFTER);
+        e[r].p = o[OUTPUT_P_PRESENT] > 0.0F;
+        e[r].t = o[OUTPUT_T_PRESENT] > 0.0F;
+    }
+}
+
+/* All points move at once, each by what its network sees from where the points stood. */
+static void move_points(const learner *l, size_t first, const float *input, size_t rows, estimate *e)
+{
+    estimate moved[NETWORK_ROWS];
+    float local[NETWORK_ROWS * POINT_INPUTS], shift[NETWORK_ROWS];
+    memcpy(moved, e, rows * sizeof *e);
+    for (size_t p = 0; p < POINTS; p++) {
+        for (size_t r = 0; r < rows; r++)
+            point_inputs(&l->source, first + r, input + (r + 1) * WINDOW_INPUTS - WINDOW_SCALARS, &e[r], p, local + r * POINT_INPUTS);
+        network_apply(&l->point[p], local, rows, shift, l->plain);
+        for (size_t r = 0; r < rows; r++) moved[r].point[p] = limited(e[r].point[p] + shift[r] * delineator_spread[p], -REACH, REACH_AFTER);
+    }
+    memcpy(e, moved, rows * sizeof *e);
+}
+
+/* ---- from estimates to marks ------------------------------------------------------------------------------ */
+
+static void set_wave(pclr_wave *wave, double centre, const float point[3], double lowest, double highest)
+{
+    wave->onset = fmin(fmax(centre + (double)point[0], lowest), highest);
+    wave->peak = fmin(fmax(centre + (double)point[1], wave->onset), highest);
+    wave->offset = fmin(fmax(centre + (double)point[2], wave->peak), highest);
+    wave->has = PCLR_HAS_ONSET | PCLR_HAS_PEAK | PCLR_HAS_OFFSET;
+}
+
+/* Whether the lead shows this beat at all: a loose electrode does not. */
+static bool beat_seen(const window_source *s, size_t centre)
+{
+    const float *x = working_lead(s->w, s->lead);
+    size_t reach = working_ms(80.0), first = centre > reach ? centre - reach : 0;
+    size_t last = centre + reach < s->w->samples ? centre + reach : s->w->samples - 1;
+    float low = x[first], high = low;
+    for (size_t i = first; i <= last; i++) {
+        low = fminf(low, x[i]);
+        high = fmaxf(high, x[i]);
+    }
+    return high - low > MIN_SHARE * s->height[s->lead];
+}
+
+static void set_beat(const window_source *s, size_t k, const estimate *e, pclr_beat *beat)
+{
+    size_t n = s->w->samples, at = s->beats->centre[k];
+    double centre = (double)at, end = (double)(n - 1);
+    memset(beat, 0, sizeof *beat);
+    if (!beat_seen(s, at)) return;
+    double r = rpeaks_position(working_lead(s->w, s->lead), n, at);
+    beat->qrs.onset = fmax(fmin(centre + (double)e->point[POINT_QRS_ONSET], r), 0.0);
+    beat->qrs.peak = r;
+    beat->qrs.offset = fmin(fmax(centre + (double)e->point[POINT_QRS_OFFSET], r), end);
+    beat->qrs.has = PCLR_HAS_ONSET | PCLR_HAS_PEAK | PCLR_HAS_OFFSET;
+    /* A wave whose peak lies outside the recording was not recorded. */
+    if (e->p && centre + (double)e->point[POINT_P_PEAK] >= 0.0) set_wave(&beat->p, centre, e->point + POINT_P_ONSET, 0.0, beat->qrs.onset);
+    if (e->t && centre + (double)e->point[POINT_T_PEAK] <= end) set_wave(&beat->t, centre, e->point + POINT_T_ONSET, beat->qrs.offset, end);
+}
+
+static void delineate_rows(const learner *l, size_t first, size_t rows, pclr_beat *beat)
+{
+    float input[NETWORK_ROWS * WINDOW_INPUTS];
+    estimate e[NETWORK_ROWS];
+    for (size_t r = 0; r < rows; r++) window_fill(&l->source, first + r, input + r * WINDOW_INPUTS);
+    first_estimates(l, input, rows, e);
+    for (int round = 0; round < ROUNDS; round++) move_points(l, first, input, rows, e);
+    for (size_t r = 0; r < rows; r++) set_beat(&l->source, first + r, &e[r], &beat[first + r]);
+}
+
+pclr_status learned_delineate(const working *w, const beat_list *beats, bool plain, pclr_beat *beat, pclr_error *error)
+{
+    learner l;
+    pclr_status status = learner_create(&l, w, beats, plain, error);
+    for (size_t lead = 0; status == PCLR_OK && lead < w->leads; lead++) {
+        if (w->quality[lead] <= 0.0F) continue;
+        window_lead(&l.source, lead);
+        for (size_t k = 0; k < beats->count; k += NETWORK_ROWS) {
+            size_t rows = beats->count - k < NETWORK_ROWS ? beats->count - k : NETWORK_ROWS;
+            delineate_rows(&l, k, rows, beat + lead * beats->count);
+        }
+    }
+    learner_free(&l);
+    return status;
+}
