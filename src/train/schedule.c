@@ -21,6 +21,6 @@ double schedule_rate(const char *kind, double peak, double warmup, int64_t step,
         return cosine_between(peak, peak / 250000.0, down > 0.0 ? (at - fmax(up, 0.0)) / down : 0.0);
     }
     if (at < rising) return peak * (at + 1.0) / (rising + 1.0);
-    if (strcmp(kind, "cosine") == 0) return cosine_between(peak, 0.0, total > rising ? (at - rising) / ((double)total - rising) : 0.0);
+    if (strcmp(kind, "cosine") == 0) return cosine_between(peak, 0.0, (double)total > rising ? (at - rising) / ((double)total - rising) : 0.0);
     return peak;
 }
