@@ -304,7 +304,7 @@ typedef struct pclr_fiducials {
 } pclr_fiducials;
 
 typedef struct pclr_fiducial_options {
-    bool r_only;           /* R peaks only: fused row, no delineation */
+    bool r_only;           /* R peaks only: fused row, no delineation, quality 0 */
     bool plain;            /* force the plain (unvectorised) routines */
     bool classical;        /* delineate by slopes and areas alone, without the trained networks */
     int threads;           /* 0 or 1: one */

@@ -31,6 +31,7 @@ static pclr_status check_record(const pclr_record *record, pclr_error *error)
 static size_t choose_r_lead(const pclr_record *record, const working *w, const beat_list *beats)
 {
     const double PREFER_II = 1.5;
+    if (w->leads == 1) return 0;
     size_t best = 0;
     double best_height = -1.0;
     for (size_t l = 0; l < w->leads; l++) {
@@ -138,6 +139,14 @@ static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, cons
     return PCLR_OK;
 }
 
+static pclr_status judge_quality(pclr_fiducials *f, const working *w, pclr_error *error)
+{
+    double measure[QUALITY_MEASURES];
+    TRY(quality_measure(w, measure, error));
+    f->quality = (float)quality_score(measure);
+    return PCLR_OK;
+}
+
 pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record *record, const pclr_fiducial_options *options,
                                    pclr_error *error)
 {
@@ -156,9 +165,7 @@ pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record
     memcpy(f->lead_quality, w.quality, f->leads * sizeof *f->lead_quality);
     TRY_GOTO(rpeaks_detect(&w, &beats, error));
     TRY_GOTO(fill_beats(f, record, &w, &beats, options ? options : &defaults, error));
-    double measure[QUALITY_MEASURES];
-    TRY_GOTO(quality_measure(&w, measure, error));
-    f->quality = (float)quality_score(measure);
+    if (!options || !options->r_only) TRY_GOTO(judge_quality(f, &w, error));
     *fiducials = f;
     f = NULL;
 done:

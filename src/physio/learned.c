@@ -48,15 +48,20 @@ typedef struct estimate {
 
 static float limited(float x, float low, float high)
 {
-    return fminf(fmaxf(x, low), high);
+    return x < low ? low : x > high ? high : x;
 }
 
 /* SPAN samples of x around `at`, scaled by their own mean and spread. */
-static void cut_span(const float *x, size_t n, ptrdiff_t at, int step, float *out)
+static void cut_span(const float *x, size_t n, ptrdiff_t at, int step, float *restrict out)
 {
-    for (ptrdiff_t j = -HALF; j <= HALF; j++) {
-        ptrdiff_t i = at + j * step;
-        *out++ = x[i < 0 ? 0 : (size_t)i >= n ? n - 1 : (size_t)i];
+    ptrdiff_t first = at - HALF * step, last = at + HALF * step;
+    if (first >= 0 && (size_t)last < n) {
+        for (ptrdiff_t j = 0; j < SPAN; j++) out[j] = x[first + j * step];
+        return;
+    }
+    for (ptrdiff_t j = 0; j < SPAN; j++) {
+        ptrdiff_t i = first + j * step;
+        out[j] = x[i < 0 ? 0 : (size_t)i >= n ? n - 1 : (size_t)i];
     }
 }
 
@@ -86,9 +91,10 @@ static void point_inputs(const window_source *s, size_t beat, const float *inter
     cut_span(qrs ? s->fine : s->coarse, n, at, STEP[p], pool);
     for (size_t k = 0; k < SPAN; k++) own[k] *= scale;
     float mean = span_mean(own), deviation = span_deviation(own, mean) + 0.01F, level = span_mean(pool) + 0.002F;
+    float per_deviation = 1.0F / deviation, per_level = 1.0F / level;
     for (size_t k = 0; k < SPAN; k++) {
-        own[k] = limited((own[k] - mean) / deviation, -4.0F, 4.0F);
-        pool[k] = fminf(pool[k] / level, 4.0F) - 1.0F;
+        own[k] = limited((own[k] - mean) * per_deviation, -4.0F, 4.0F);
+        pool[k] = limited(pool[k] * per_level, 0.0F, 4.0F) - 1.0F;
     }
     *rest++ = deviation / (deviation + 0.1F);
     *rest++ = level / (level + 0.02F);
@@ -143,8 +149,8 @@ static bool beat_seen(const window_source *s, size_t centre)
     size_t last = centre + reach < s->w->samples ? centre + reach : s->w->samples - 1;
     float low = x[first], high = low;
     for (size_t i = first; i <= last; i++) {
-        low = fminf(low, x[i]);
-        high = fmaxf(high, x[i]);
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
     }
     return high - low > MIN_SHARE * s->height[s->lead];
 }

@@ -4,77 +4,105 @@
 #include <string.h>
 
 #include "base/memory.h"
-
-/* The same loops compiled for several processors, chosen when the program starts. Without contraction all give the same bits. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
+#include "signal/vector.h"
 
 enum { TILE = 16 }; /* outputs summed at once */
+
+/* Columns of zeros fill a layer up to whole tiles. */
+VECTOR_CLONES static void unpack_weights(const network_table *t, size_t stride, float *restrict weight)
+{
+    for (size_t i = 0; i < t->inputs; i++)
+        for (size_t o = 0; o < t->outputs; o++) weight[i * stride + o] = (float)t->weight[i * t->outputs + o] * t->scale[o];
+}
+
+static pclr_status layer_create(network_layer *layer, const network_table *t, pclr_error *error)
+{
+    layer->inputs = t->inputs;
+    layer->outputs = t->outputs;
+    layer->stride = (t->outputs + TILE - 1) / TILE * TILE;
+    TRY(mem_alloc(&layer->weight, t->inputs * layer->stride, sizeof(float), error));
+    TRY(mem_alloc(&layer->bias, layer->stride, sizeof(float), error));
+    unpack_weights(t, layer->stride, layer->weight);
+    memcpy(layer->bias, t->bias, t->outputs * sizeof(float));
+    return PCLR_OK;
+}
 
 pclr_status network_create(network *net, const network_table table[NETWORK_LAYERS], pclr_error *error)
 {
     memset(net, 0, sizeof *net);
     for (size_t k = 0; k < NETWORK_LAYERS; k++) {
-        const network_table *t = &table[k];
-        network_layer *layer = &net->layer[k];
-        *layer = (network_layer){.inputs = t->inputs, .outputs = t->outputs, .bias = t->bias};
-        pclr_status status = mem_alloc(&layer->weight, t->inputs * t->outputs, sizeof(float), error);
+        pclr_status status = layer_create(&net->layer[k], &table[k], error);
         if (status != PCLR_OK) {
             network_free(net);
             return status;
         }
-        for (size_t i = 0; i < t->inputs; i++)
-            for (size_t o = 0; o < t->outputs; o++) layer->weight[i * t->outputs + o] = (float)t->weight[i * t->outputs + o] * t->scale[o];
     }
     return PCLR_OK;
 }
 
 void network_free(network *net)
 {
-    for (size_t k = 0; k < NETWORK_LAYERS; k++) mem_release(&net->layer[k].weight);
+    for (size_t k = 0; k < NETWORK_LAYERS; k++) {
+        mem_release(&net->layer[k].weight);
+        mem_release(&net->layer[k].bias);
+    }
 }
 
-/* One output of one row. */
-static float layer_output(const network_layer *layer, const float *x, size_t output)
+/* The plain version: one output of one row at a time. x[NETWORK_ROWS][inputs] -> y[NETWORK_ROWS][stride], as all here. */
+static void layer_plain(const network_layer *layer, const float *x, float *y)
 {
-    float sum = layer->bias[output];
-    for (size_t i = 0; i < layer->inputs; i++) sum += x[i] * layer->weight[i * layer->outputs + output];
-    return sum;
+    for (size_t r = 0; r < NETWORK_ROWS; r++)
+        for (size_t o = 0; o < layer->outputs; o++) {
+            float sum = layer->bias[o];
+            for (size_t i = 0; i < layer->inputs; i++) sum += x[r * layer->inputs + i] * layer->weight[i * layer->stride + o];
+            y[r * layer->stride + o] = sum;
+        }
 }
 
-/* TILE outputs of NETWORK_ROWS rows, held in registers. Sums in the order of layer_output, so that both agree bit for bit. */
-CLONES static void layer_tile(const network_layer *layer, const float *restrict x, size_t first, float *restrict y)
+/* TILE outputs of NETWORK_ROWS rows, held in registers. Sums in the order of layer_plain, so that both agree bit for bit. */
+VECTOR_CLONES static void layer_tile(const network_layer *layer, const float *restrict x, size_t first, float *restrict y)
 {
-    float sum[NETWORK_ROWS][TILE];
-    const float *restrict weight = layer->weight + first;
-    size_t inputs = layer->inputs, outputs = layer->outputs;
-    for (size_t r = 0; r < NETWORK_ROWS; r++) memcpy(sum[r], layer->bias + first, sizeof sum[r]);
-    for (size_t i = 0; i < inputs; i++)
-        for (size_t r = 0; r < NETWORK_ROWS; r++)
-            for (size_t j = 0; j < TILE; j++) sum[r][j] += x[r * inputs + i] * weight[i * outputs + j];
-    for (size_t r = 0; r < NETWORK_ROWS; r++) memcpy(y + r * outputs + first, sum[r], sizeof sum[r]);
+    const vector_unaligned *bias = (const vector_unaligned *)(layer->bias + first);
+    const float *weight = layer->weight + first;
+    size_t inputs = layer->inputs, stride = layer->stride;
+    vector a0 = bias[0], a1 = bias[1], b0 = a0, b1 = a1, c0 = a0, c1 = a1, d0 = a0, d1 = a1; /* rows a to d, both halves of the tile */
+    for (size_t i = 0; i < inputs; i++) {
+        const vector_unaligned *w = (const vector_unaligned *)(weight + i * stride);
+        vector w0 = w[0], w1 = w[1];
+        float a = x[i], b = x[inputs + i], c = x[2 * inputs + i], d = x[3 * inputs + i];
+        a0 += a * w0;
+        a1 += a * w1;
+        b0 += b * w0;
+        b1 += b * w1;
+        c0 += c * w0;
+        c1 += c * w1;
+        d0 += d * w0;
+        d1 += d * w1;
+    }
+    const vector rows[NETWORK_ROWS][2] = {{a0, a1}, {b0, b1}, {c0, c1}, {d0, d1}};
+    for (size_t r = 0; r < NETWORK_ROWS; r++) memcpy(y + r * stride + first, rows[r], sizeof rows[r]);
 }
 
-static void layer_apply(const network_layer *layer, const float *x, size_t rows, float *y, bool plain)
+/* y[rows][inputs of the next layer] := the layer's outputs, closed up, negative ones 0 unless it is the last. */
+static void hand_on(const network_layer *layer, const float *x, size_t rows, bool last, float *y)
 {
-    size_t tiled = plain || rows < NETWORK_ROWS ? 0 : layer->outputs / TILE * TILE;
-    for (size_t first = 0; first < tiled; first += TILE) layer_tile(layer, x, first, y);
     for (size_t r = 0; r < rows; r++)
-        for (size_t o = tiled; o < layer->outputs; o++) y[r * layer->outputs + o] = layer_output(layer, x + r * layer->inputs, o);
+        for (size_t o = 0; o < layer->outputs; o++) {
+            float value = x[r * layer->stride + o];
+            *y++ = value > 0.0F || last ? value : 0.0F;
+        }
 }
 
 void network_apply(const network *net, const float *x, size_t rows, float *y, bool plain)
 {
-    float hidden[2][NETWORK_ROWS * NETWORK_WIDEST];
-    const float *from = x;
+    float from[NETWORK_ROWS * NETWORK_WIDEST], to[NETWORK_ROWS * NETWORK_WIDEST];
+    memcpy(from, x, rows * net->layer[0].inputs * sizeof *x);
+    memset(from + rows * net->layer[0].inputs, 0, (NETWORK_ROWS - rows) * net->layer[0].inputs * sizeof *x);
     for (size_t k = 0; k < NETWORK_LAYERS; k++) {
+        const network_layer *layer = &net->layer[k];
         bool last = k + 1 == NETWORK_LAYERS;
-        float *to = last ? y : hidden[k % 2];
-        layer_apply(&net->layer[k], from, rows, to, plain);
-        for (size_t i = 0; !last && i < rows * net->layer[k].outputs; i++) to[i] = to[i] > 0.0F ? to[i] : 0.0F;
-        from = to;
+        for (size_t first = 0; !plain && first < layer->stride; first += TILE) layer_tile(layer, from, first, to);
+        if (plain) layer_plain(layer, from, to);
+        hand_on(layer, to, last ? rows : NETWORK_ROWS, last, last ? y : from);
     }
 }

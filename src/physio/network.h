@@ -15,9 +15,9 @@ typedef struct network_table {
 } network_table;
 
 typedef struct network_layer {
-    size_t inputs, outputs;
-    float *weight; /* [inputs][outputs] */
-    const float *bias;
+    size_t inputs, outputs, stride; /* stride: outputs rounded up to what is computed at once */
+    float *weight;                  /* [inputs][stride] */
+    float *bias;                    /* [stride] */
 } network_layer;
 
 typedef struct network {

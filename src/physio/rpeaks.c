@@ -7,18 +7,19 @@
 
 #include "base/memory.h"
 #include "signal/spline.h"
+#include "signal/vector.h"
 
 enum {
-    BLOCK = 250,          /* samples: 1 s */
-    LEVEL_REACH = 7,      /* blocks to either side that give the running level */
-    SLOPE_LEVELS = 2,     /* smoothing before the slope: sd 1.6 samples = 6 ms */
-    SLOPE_HOLE = 3,       /* slope over +-12 ms */
-    ENERGY_LEVELS = 4     /* smoothing of the energy: sd 26 ms */
+    BLOCK = 250,      /* samples: 1 s */
+    LEVEL_REACH = 7,  /* blocks to either side that give the running level */
+    SLOPE_LEVELS = 2, /* smoothing before the slope: sd 1.6 samples = 6 ms */
+    SLOPE_HOLE = 3,   /* slope over +-12 ms */
+    ENERGY_LEVELS = 4 /* smoothing of the energy: sd 26 ms */
 };
-static const float LEVEL_QUANTILE = 0.65F;      /* of block maxima: a beat even at 45/min, and no lone artefact */
-static const float CLIP = 4.0F;                 /* one lead's energy, in beats, at most */
-static const float MIN_PEAKEDNESS = 3.3F;       /* level over mean slope: white noise has 3.5, an ECG 6 to 20 */
-static const float FLAT = 2e-3F;                /* mV: slope level below which a lead counts as flat */
+static const float LEVEL_QUANTILE = 0.65F; /* of block maxima: a beat even at 45/min, and no lone artefact */
+static const float CLIP = 4.0F;            /* one lead's energy, in beats, at most */
+static const float MIN_PEAKEDNESS = 3.3F;  /* level over mean slope: white noise has 3.5, an ECG 6 to 20 */
+static const float FLAT = 2e-3F;           /* mV: slope level below which a lead counts as flat */
 
 static int compare_floats(const void *a, const void *b)
 {
@@ -26,24 +27,27 @@ static int compare_floats(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Quantile of the values of the blocks around `block`; at most 2 * LEVEL_REACH + 1 of them. */
+/* Quantile of the values of the blocks around `block`; at most 2 * LEVEL_REACH + 1 of them, sorted by insertion. */
 static float block_quantile(const float *value, size_t blocks, size_t block, float quantile)
 {
-    float window[2 * LEVEL_REACH + 1];
+    float sorted[2 * LEVEL_REACH + 1] = {0};
     size_t first = block > LEVEL_REACH ? block - LEVEL_REACH : 0;
     size_t last = block + LEVEL_REACH < blocks ? block + LEVEL_REACH : blocks - 1;
-    size_t n = last - first + 1;
-    memcpy(window, value + first, n * sizeof *window);
-    qsort(window, n, sizeof *window, compare_floats);
-    return window[(size_t)(quantile * (float)(n - 1) + 0.5F)];
+    size_t n = 0;
+    for (size_t b = first; b <= last; b++) {
+        size_t k = n++;
+        for (; k > 0 && sorted[k - 1] > value[b]; k--) sorted[k] = sorted[k - 1];
+        sorted[k] = value[b];
+    }
+    return sorted[(size_t)(quantile * (float)(n - 1) + 0.5F)];
 }
 
 typedef struct detector {
     const working *w;
     size_t blocks;
-    float *slope, *scratch, *energy;           /* [samples] */
-    float *maximum, *mean;                     /* [blocks] of |slope| of the lead in hand, later of the energy */
-    float *gain, *weight, *total;              /* [blocks] */
+    float *slope, *scratch, *energy; /* [samples] */
+    float *maximum, *mean;           /* [blocks] of |slope| of the lead in hand, later of the energy */
+    float *gain, *weight, *total;    /* [blocks] */
 } detector;
 
 static pclr_status detector_create(detector *d, const working *w, pclr_error *error)
@@ -64,19 +68,30 @@ static void detector_free(detector *d)
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) mem_release(all[k]);
 }
 
+/* In VECTOR_FLOATS interleaved parts, which the compiler can hold in a register. */
+VECTOR_CLONES static void magnitude_statistics(const float *x, size_t n, float *maximum, float *mean)
+{
+    float part_maximum[VECTOR_FLOATS] = {0}, part_sum[VECTOR_FLOATS] = {0}, largest = 0.0F, sum = 0.0F;
+    for (size_t i = 0; i < n; i += VECTOR_FLOATS)
+        for (size_t k = 0; k < VECTOR_FLOATS && i + k < n; k++) {
+            float magnitude = fabsf(x[i + k]);
+            part_maximum[k] = magnitude > part_maximum[k] ? magnitude : part_maximum[k];
+            part_sum[k] += magnitude;
+        }
+    for (size_t k = 0; k < VECTOR_FLOATS; k++) {
+        largest = part_maximum[k] > largest ? part_maximum[k] : largest;
+        sum += part_sum[k];
+    }
+    *maximum = largest;
+    *mean = sum / (float)n;
+}
+
 /* Largest and mean magnitude of x in every block. */
 static void block_statistics(const detector *d, const float *x)
 {
     for (size_t b = 0; b < d->blocks; b++) {
         size_t first = b * BLOCK, last = first + BLOCK < d->w->samples ? first + BLOCK : d->w->samples;
-        float maximum = 0.0F, sum = 0.0F;
-        for (size_t i = first; i < last; i++) {
-            float magnitude = fabsf(x[i]);
-            maximum = magnitude > maximum ? magnitude : maximum;
-            sum += magnitude;
-        }
-        d->maximum[b] = maximum;
-        d->mean[b] = sum / (float)(last - first);
+        magnitude_statistics(x + first, last - first, &d->maximum[b], &d->mean[b]);
     }
     if (d->blocks > 1 && d->w->samples % BLOCK != 0 && d->w->samples % BLOCK < BLOCK / 2) /* too short to hold a beat */
         d->maximum[d->blocks - 1] = fmaxf(d->maximum[d->blocks - 1], d->maximum[d->blocks - 2]);
@@ -103,6 +118,14 @@ static void lead_gains(detector *d, size_t lead)
     }
 }
 
+VECTOR_CLONES static void add_clipped_squares(const float *x, size_t n, float gain, float weight, float *restrict sum)
+{
+    for (size_t i = 0; i < n; i++) {
+        float energy = gain * x[i] * x[i];
+        sum[i] += weight * (energy < CLIP ? energy : CLIP);
+    }
+}
+
 static void add_lead_energy(detector *d, size_t lead)
 {
     const float *x = working_lead(d->w, lead);
@@ -116,9 +139,14 @@ static void add_lead_energy(detector *d, size_t lead)
     for (size_t b = 0; b < d->blocks; b++) {
         size_t first = b * BLOCK, last = first + BLOCK < n ? first + BLOCK : n;
         float gain = d->gain[b], weight = d->weight[b];
-        for (size_t i = first; i < last; i++) d->energy[i] += weight * fminf(gain * d->slope[i] * d->slope[i], CLIP);
+        add_clipped_squares(d->slope + first, last - first, gain, weight, d->energy + first);
         d->total[b] += weight;
     }
+}
+
+VECTOR_CLONES static void take_roots(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) x[i] = sqrtf(x[i]);
 }
 
 /* energy := square root of the smoothed, weighted mean energy of the leads; about 1 on a beat. */
@@ -133,14 +161,14 @@ static void detection_function(detector *d)
         for (size_t i = first; i < last; i++) d->energy[i] *= scale;
     }
     spline_smooth_levels(d->energy, n, ENERGY_LEVELS, d->energy, d->scratch);
-    for (size_t i = 0; i < n; i++) d->energy[i] = sqrtf(d->energy[i]);
+    take_roots(d->energy, n);
 }
 
 /* ---- candidates ------------------------------------------------------------------------------------ */
 
 typedef struct candidate {
     size_t at;
-    float height;     /* of the detection function over the running level there */
+    float height; /* of the detection function over the running level there */
     bool taken;
 } candidate;
 
@@ -176,9 +204,9 @@ static void scale_heights(detector *d, candidate *list, size_t count)
     for (size_t k = 0; k < count; k++) list[k].height = d->energy[list[k].at] * d->gain[list[k].at / BLOCK];
 }
 
-static const float ACCEPT = 0.42F;         /* height of a sure beat */
-static const float ACCEPT_IN_GAP = 0.18F;  /* height that is enough where a beat is overdue */
-static const float T_WAVE = 0.72F;         /* within T_WAVE_MS of a beat, the share of its height below which it is a T wave */
+static const float ACCEPT = 0.42F;        /* height of a sure beat */
+static const float ACCEPT_IN_GAP = 0.18F; /* height that is enough where a beat is overdue */
+static const float T_WAVE = 0.72F;        /* within T_WAVE_MS of a beat, the share of its height below which it is a T wave */
 static const double REFRACTORY_MS = 200.0, T_WAVE_MS = 360.0;
 
 static const candidate *previous_taken(const candidate *list, size_t k)
@@ -288,7 +316,7 @@ static double parabola_top(const float *x, size_t n, size_t i)
 
 double rpeaks_position(const float *x, size_t n, size_t centre)
 {
-    enum { REACH = 25 }; /* +-100 ms */
+    enum { REACH = 25 };         /* +-100 ms */
     const float DOWNWARD = 1.8F; /* how much larger a downward deflection must be to count as the beat's position */
     size_t first = centre > REACH ? centre - REACH : 0, last = centre + REACH < n ? centre + REACH : n - 1;
     float base = 0.0F; /* mean of the ends: the level the complex stands on */

@@ -20,8 +20,9 @@ static bool is_flat(const float *x, size_t n)
     for (size_t i = 1; i < n; i++) {
         low = x[i] < low ? x[i] : low;
         high = x[i] > high ? x[i] : high;
+        if (high - low >= FLAT) return false;
     }
-    return high - low < FLAT;
+    return true;
 }
 
 static pclr_status convert_leads(working *w, const pclr_record *record, const interpolator *it, pclr_error *error)

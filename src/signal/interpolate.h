@@ -11,6 +11,7 @@
 typedef struct interpolator {
     double step;            /* input samples an output sample: rate_in / rate_out */
     size_t phases, taps;    /* phases: fractional positions told apart */
+    size_t before;          /* taps before the position */
     float *kernel;          /* [phases][taps]; NULL when step is 1 (copy) */
 } interpolator;
 

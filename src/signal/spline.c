@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signal/spline.h"
 
-#include <string.h>
+#include "signal/vector.h"
 
 static float held(const float *x, size_t n, ptrdiff_t i)
 {
@@ -27,14 +27,14 @@ static void slope_ends(const float *x, size_t n, size_t hole, float *y)
     }
 }
 
-void spline_smooth(const float *x, size_t n, size_t hole, float *restrict y)
+VECTOR_CLONES void spline_smooth(const float *x, size_t n, size_t hole, float *restrict y)
 {
     if (n == 0) return;
     smooth_ends(x, n, hole, y);
     for (size_t i = hole; i + hole < n; i++) y[i] = 0.25F * (x[i - hole] + 2.0F * x[i] + x[i + hole]);
 }
 
-void spline_slope(const float *x, size_t n, size_t hole, float *restrict y)
+VECTOR_CLONES void spline_slope(const float *x, size_t n, size_t hole, float *restrict y)
 {
     if (n == 0) return;
     slope_ends(x, n, hole, y);
@@ -47,9 +47,11 @@ void spline_smooth_levels(const float *x, size_t n, int levels, float *y, float 
         if (y != x) memcpy(y, x, n * sizeof *x);
         return;
     }
+    const float *from = x;
     for (int k = 0; k < levels; k++) {
-        const float *from = k == 0 ? x : y;
-        spline_smooth(from, n, (size_t)1 << k, scratch);
-        memcpy(y, scratch, n * sizeof *y);
+        float *to = from == scratch ? y : scratch;
+        spline_smooth(from, n, (size_t)1 << k, to);
+        from = to;
     }
+    if (from == scratch) memcpy(y, scratch, n * sizeof *y);
 }
