@@ -27,18 +27,29 @@ static void slope_ends(const float *x, size_t n, size_t hole, float *y)
     }
 }
 
-VECTOR_CLONES void spline_smooth(const float *x, size_t n, size_t hole, float *restrict y)
+/* Clones are static: a clone's dispatcher is exported whatever the visibility of the library's names. */
+VECTOR_CLONES static void smooth_inner(const float *x, size_t n, size_t hole, float *restrict y)
 {
-    if (n == 0) return;
-    smooth_ends(x, n, hole, y);
     for (size_t i = hole; i + hole < n; i++) y[i] = 0.25F * (x[i - hole] + 2.0F * x[i] + x[i + hole]);
 }
 
-VECTOR_CLONES void spline_slope(const float *x, size_t n, size_t hole, float *restrict y)
+VECTOR_CLONES static void slope_inner(const float *x, size_t n, size_t hole, float *restrict y)
+{
+    for (size_t i = hole; i + hole < n; i++) y[i] = x[i + hole] - x[i - hole];
+}
+
+void spline_smooth(const float *x, size_t n, size_t hole, float *restrict y)
+{
+    if (n == 0) return;
+    smooth_ends(x, n, hole, y);
+    smooth_inner(x, n, hole, y);
+}
+
+void spline_slope(const float *x, size_t n, size_t hole, float *restrict y)
 {
     if (n == 0) return;
     slope_ends(x, n, hole, y);
-    for (size_t i = hole; i + hole < n; i++) y[i] = x[i + hole] - x[i - hole];
+    slope_inner(x, n, hole, y);
 }
 
 void spline_smooth_levels(const float *x, size_t n, int levels, float *y, float *scratch)
