@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Made by scripts/train_delineator.py; do not edit. */
+/* Trained values; do not edit. Their data and split: docs/physiology.md. */
 /* clang-format off */
 #include "physio/learned.h"
 

@@ -2,7 +2,7 @@
 /*
  * P, QRS and T of known beats by two small networks: the first sees the whole beat (physio/window.h) and says which waves are there
  * and roughly where all eight points lie; the second, one network a point, looks at +-60 to +-180 ms around each and moves it.
- * Weights: delineator_weights.c, made by scripts/train_delineator.py from LUDB, QTDB and PTB-XL rhythm labels (docs/physiology.md).
+ * Weights: delineator_weights.c, trained on LUDB, QTDB and PTB-XL rhythm labels; data, split and honest figures: docs/physiology.md.
  */
 #ifndef PCLR_PHYSIO_LEARNED_H
 #define PCLR_PHYSIO_LEARNED_H
