@@ -85,7 +85,7 @@ double calibration_apply(double probability, double temperature)
 double calibration_threshold(const ranking *r)
 {
     double right = 0, best = -1, threshold = NAN;
-    if (r->positives == 0) return NAN;
+    if (r->positives == 0 || r->negatives == 0) return NAN;
     for (size_t k = 0; k < r->n; k++) {
         right += r->flags[k] & RANKING_POSITIVE;
         if (!(r->flags[k] & RANKING_GROUP_END)) continue;

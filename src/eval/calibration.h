@@ -23,7 +23,7 @@ double calibration_temperature(const double *score, const uint8_t *label, size_t
 double calibration_apply(double probability, double temperature);
 
 /* Threshold with the largest F1 on a validation ranking: the middle between the last called score and the next lower one. NaN without
- * positives. */
+ * positives or without negatives. */
 double calibration_threshold(const ranking *validation);
 
 #endif

@@ -2,9 +2,9 @@
 #include "train/calibrate.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/memory.h"
+#include "eval/calibration.h"
 
 static double cross_entropy(const double *logit, const uint8_t *label, size_t count, double temperature)
 {
@@ -32,51 +32,27 @@ double calibrate_temperature(const double *logit, const uint8_t *label, size_t n
     return exp(0.5 * (low + high));
 }
 
-typedef struct scored {
-    double score;
-    uint8_t label;
-} scored;
-
-static int by_score_falling(const void *a, const void *b)
+/* One class: label[i * classes]. */
+static pclr_status class_threshold(const double *logit, const uint8_t *label, size_t n, size_t classes, double temperature,
+                                   double *threshold, pclr_error *error)
 {
-    double x = ((const scored *)a)->score, y = ((const scored *)b)->score;
-    return (x < y) - (x > y);
-}
-
-/* Midpoint between the last score called present and the next, where sensitivity + specificity is largest. */
-static double youden(scored *item, size_t count)
-{
-    size_t positives = 0, hits = 0, alarms = 0;
-    double best = -1.0, threshold = 0.5;
-    for (size_t k = 0; k < count; k++) positives += item[k].label;
-    size_t negatives = count - positives;
-    if (positives == 0 || negatives == 0) return 0.5;
-    qsort(item, count, sizeof *item, by_score_falling);
-    for (size_t k = 0; k < count; k++) {
-        hits += item[k].label;
-        alarms += !item[k].label;
-        if (k + 1 < count && item[k + 1].score == item[k].score) continue;
-        double gain = (double)hits / (double)positives - (double)alarms / (double)negatives;
-        if (gain <= best) continue;
-        best = gain;
-        threshold = k + 1 < count ? 0.5 * (item[k].score + item[k + 1].score) : item[k].score;
-    }
-    return threshold;
+    double *probability = NULL;
+    ranking order = {0};
+    pclr_status status = PCLR_OK;
+    TRY_GOTO(mem_alloc(&probability, n * classes, sizeof *probability, error));
+    for (size_t i = 0; i < n; i++) probability[i * classes] = 1.0 / (1.0 + exp(-logit[i * classes] / temperature));
+    TRY_GOTO(ranking_create(&order, probability, label, n, classes, 1, error));
+    *threshold = calibration_threshold(&order);
+    if (isnan(*threshold)) *threshold = 0.5;
+done:
+    ranking_free(&order);
+    mem_free(probability);
+    return status;
 }
 
 pclr_status calibrate_thresholds(const double *logit, const uint8_t *label, size_t n, size_t classes, double temperature, double *threshold,
                                  pclr_error *error)
 {
-    scored *item = NULL;
-    TRY(mem_alloc(&item, n, sizeof *item, error));
-    for (size_t c = 0; c < classes; c++) {
-        size_t count = 0;
-        for (size_t i = 0; i < n; i++) {
-            if (label[i * classes + c] > 1) continue;
-            item[count++] = (scored){1.0 / (1.0 + exp(-logit[i * classes + c] / temperature)), label[i * classes + c]};
-        }
-        threshold[c] = youden(item, count);
-    }
-    mem_free(item);
+    for (size_t c = 0; c < classes; c++) TRY(class_threshold(logit + c, label + c, n, classes, temperature, &threshold[c], error));
     return PCLR_OK;
 }

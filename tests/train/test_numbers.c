@@ -121,10 +121,16 @@ static void test_threshold_separates(void **state)
     /* class 0: perfectly separated between logits 0 and 1; class 1: undefined, so one half */
     double logit[] = {-2, 0, 0, 0, 1, 0, 3, 0}, threshold[2];
     uint8_t label[] = {0, 0, 0, 0, 1, 0, 1, 0};
+    /* positives on ranks 1, 2 and 5 of 30: two calls have F1 4/5, five calls 3/4 (though sensitivity + specificity is larger) */
+    double falling[30], cut;
+    uint8_t rare[30] = {1, 1, 0, 0, 1};
+    for (int i = 0; i < 30; i++) falling[i] = 30 - i;
     (void)state;
     assert_int_equal(calibrate_thresholds(logit, label, 4, 2, 1.0, threshold, NULL), PCLR_OK);
     near(threshold[0], 0.5 * (0.5 + 1 / (1 + exp(-1.0))), 1e-12);
     near(threshold[1], 0.5, 0.0);
+    assert_int_equal(calibrate_thresholds(falling, rare, 30, 1, 10.0, &cut, NULL), PCLR_OK);
+    near(cut, 0.5 / (1 + exp(-2.9)) + 0.5 / (1 + exp(-2.8)), 1e-12);
 }
 
 int main(void)
