@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "dataset/dataset.h"
 #include "dataset/import.h"
 #include "record/record.h"
 #include "signal/interpolate.h"
@@ -94,7 +95,7 @@ static void pack_lead(const float *x, size_t n, int16_t *out, size_t stride, boo
         float a = fabsf(x[i]);
         if (a > largest) largest = a;
     }
-    if (largest * 1000 > INT16_MAX) {
+    if (largest * 1000 >= INT16_MAX + 0.5f) {
         offset = rough_median(x, n);
         *offset_removed = true;
     }
@@ -179,8 +180,8 @@ static pclr_status convert_leads(converter *c, stored_record *s, const pclr_reco
     }
     if (s->lead_mask == 0) {
         return error_set(error, PCLR_E_DATA,
-                         "%s: leads %s%s; none of them is in the dataset; import it alone, or name its leads with --leads", r->path,
-                         r->channel[0].name, r->leads > 1 ? ", ..." : "");
+                         "%s: leads %s%s; none of them is in the dataset; import it alone, or name its leads with --leads",
+                         r->path ? r->path : r->id, r->channel[0].name, r->leads > 1 ? ", ..." : "");
     }
     TRY(find_resampler(c, r->rate, &rate_change, error));
     s->length = rate_change ? resampler_length(rate_change, (int64_t)r->samples) : (int64_t)r->samples;
@@ -204,6 +205,14 @@ static void name_single_lead(pclr_record *r, const char *single)
     if (single && r->leads == 1 && r->channel[0].lead == PCLR_LEAD_OTHER) record_set_channel(r, 0, single);
 }
 
+static bool has_target_lead(const converter *c, const pclr_record *r)
+{
+    for (size_t k = 0; k < c->target.leads; k++) {
+        if (find_channel(r, c->target.lead_name[k]) >= 0) return true;
+    }
+    return false;
+}
+
 /* Among recordings with standard leads, one whose leads are called "ECG1", "ECG 2", ...: the first stands as lead II, as recorders
  * use it, and the others are left out. */
 static void name_ecg_lead(const converter *c, pclr_record *r)
@@ -213,10 +222,7 @@ static void name_ecg_lead(const converter *c, pclr_record *r)
     for (size_t k = r->leads; k-- > 0;) {
         if (strncasecmp(r->channel[k].name, "ECG", 3) == 0 || strncasecmp(r->channel[k].name, "EKG", 3) == 0) first = k;
     }
-    for (size_t k = 0; k < c->target.leads; k++) {
-        if (find_channel(r, c->target.lead_name[k]) >= 0) return;
-    }
-    if (first < r->leads) record_set_channel(r, first, "II");
+    if (first < r->leads && !has_target_lead(c, r)) record_set_channel(r, first, "II");
 }
 
 pclr_status convert_record(converter *c, stored_record *out, pclr_record **record, const char *single, pclr_error *error)
@@ -237,6 +243,69 @@ void stored_record_free(stored_record *s)
     mem_free(s->sample);
     pclr_record_destroy(&s->record);
     memset(s, 0, sizeof *s);
+}
+
+/* ---- a recording that is not imported ---- */
+
+static pclr_status copy_record(const pclr_record *r, pclr_record **copy, pclr_error *error)
+{
+    size_t values = r->leads * r->samples;
+
+    TRY(pclr_record_create(copy, r->id, r->rate, r->leads, r->samples, error));
+    memcpy((*copy)->channel, r->channel, r->leads * sizeof *r->channel);
+    memcpy((*copy)->signal, r->signal, values * sizeof *r->signal);
+    if (!r->valid) return PCLR_OK;
+    TRY(mem_alloc(&(*copy)->valid, values, 1, error));
+    memcpy((*copy)->valid, r->valid, values);
+    return PCLR_OK;
+}
+
+static pclr_status choose_leads(const converter *c, pclr_record *r, const char *single, pclr_error *error)
+{
+    TRY(pclr_record_derive_leads(r, error));
+    name_ecg_lead(c, r);
+    if (has_target_lead(c, r)) return PCLR_OK;
+    if (!single) {
+        return error_set(error, PCLR_E_DATA, "%s: leads %s%s; expected at least one of %s%s; use a model trained on leads that are there",
+                         r->id, r->channel[0].name, r->leads > 1 ? ", ..." : "", c->target.lead_name[0],
+                         c->target.leads > 1 ? ", ..." : "");
+    }
+    int channel = pclr_record_find_lead(r, PCLR_LEAD_II);
+    if (channel < 0) channel = pclr_record_find_lead(r, PCLR_LEAD_I);
+    record_set_channel(r, channel < 0 ? 0 : (size_t)channel, single);
+    return PCLR_OK;
+}
+
+static pclr_status give_back(const converter *c, const stored_record *s, const pclr_record *from, pclr_record **out, pclr_error *error)
+{
+    const char *name[LEADS_MAX];
+    size_t leads = 0;
+
+    for (size_t k = 0; k < c->target.leads; k++) {
+        name[k] = c->target.lead_name[k];
+        leads += s->lead_mask >> k & 1;
+    }
+    TRY(pclr_record_create(out, from->id, c->target.rate, leads, (size_t)s->length, error));
+    dataset_unpack(s->sample, name, c->target.leads, s->lead_mask, *out);
+    (*out)->age = from->age;
+    (*out)->sex = from->sex;
+    return record_settle(*out, error);
+}
+
+pclr_status convert_as_stored(converter *c, const pclr_record *record, const char *single, pclr_record **out, pclr_error *error)
+{
+    stored_record s = {0};
+    pclr_status status;
+
+    *out = NULL;
+    TRY_GOTO(copy_record(record, &s.record, error));
+    TRY_GOTO(choose_leads(c, s.record, single, error));
+    TRY_GOTO(convert_leads(c, &s, s.record, error));
+    TRY_GOTO(give_back(c, &s, record, out, error));
+done:
+    stored_record_free(&s);
+    if (status != PCLR_OK) pclr_record_destroy(out);
+    return status;
 }
 
 /* ---- the leads of a dataset ---- */

@@ -318,15 +318,15 @@ pclr_status pclr_dataset_read(const pclr_dataset *d, size_t record, int64_t firs
     return PCLR_OK;
 }
 
-static void unpack(const pclr_dataset *d, const int16_t *packed, uint32_t mask, pclr_record *r)
+void dataset_unpack(const int16_t *packed, const char *const *lead_name, size_t leads, uint32_t mask, pclr_record *r)
 {
     size_t to = 0;
-    for (size_t lead = 0; lead < d->leads; lead++) {
+    for (size_t lead = 0; lead < leads; lead++) {
         if (!(mask >> lead & 1)) continue;
-        record_set_channel(r, to, d->lead_name[lead]);
+        record_set_channel(r, to, lead_name[lead]);
         float *out = r->signal + to * r->samples;
         for (size_t i = 0; i < r->samples; i++) {
-            int16_t v = packed[i * d->leads + lead];
+            int16_t v = packed[i * leads + lead];
             out[i] = v == PCLR_SAMPLE_MISSING ? NAN : (float)(v * 1e-3);
         }
         to++;
@@ -346,7 +346,7 @@ pclr_status pclr_dataset_record(const pclr_dataset *d, size_t record, pclr_recor
     TRY_GOTO(pclr_record_create(out, row.id, d->rate, leads, (size_t)row.length, error));
     TRY_GOTO(mem_alloc(&packed, (size_t)row.length * d->leads, sizeof *packed, error));
     TRY_GOTO(pclr_dataset_read(d, record, 0, row.length, packed, error));
-    unpack(d, packed, row.lead_mask, *out);
+    dataset_unpack(packed, (const char *const *)d->lead_name, d->leads, row.lead_mask, *out);
     (*out)->age = row.age;
     (*out)->sex = row.sex;
     if (row.patient[0]) TRY_GOTO(mem_strdup(&(*out)->patient, row.patient, error));

@@ -9,6 +9,7 @@
  * dataset's rate. */
 typedef struct dataset_physiology {
     char layout[32]; /* feature layout name */
+    int extractor;   /* version of the program's marks and features that computed them; 0: the file does not tell */
     size_t segments, features, records;
     int64_t *segment_record;                     /* [segments] */
     int64_t *segment_start;                      /* [segments] within its record */
@@ -28,6 +29,9 @@ pclr_status dataset_physiology_write(const char *dataset_path, const dataset_phy
                                      const char *const *units, pclr_error *error);
 /* The file it was opened from; owned by the dataset. */
 const char *dataset_path(const pclr_dataset *dataset);
+/* packed [record->samples][leads] uV -> the record's channels and signal in mV, one a bit of `mask`; missing samples become NaN, for
+ * record_settle. The record has as many leads as the mask has bits. */
+void dataset_unpack(const int16_t *packed, const char *const *lead_name, size_t leads, uint32_t mask, pclr_record *record);
 /* SHA-256 (hex) of what a training run depends on: signal, rows, labels. hex[65]. */
 pclr_status dataset_fingerprint(const pclr_dataset *dataset, char *hex, pclr_error *error);
 

@@ -53,6 +53,10 @@ void converter_destroy(converter **c);
 /* Takes the record over (its signal is freed). single: the standard lead that a single unnamed lead stands for, or NULL. */
 pclr_status convert_record(converter *c, stored_record *out, pclr_record **record, const char *single, pclr_error *error);
 void stored_record_free(stored_record *s);
+/* A recording that is not imported, as a dataset of the converter's target would give it back: the target's leads that are there or
+ * derivable, in its order, at its rate, rounded to microvolts. `record` is not changed. single: the target's lead that II, else I, else
+ * the first channel stands for in a recording with none of the target's leads; NULL: such a recording is refused. */
+pclr_status convert_as_stored(converter *c, const pclr_record *record, const char *single, pclr_record **out, pclr_error *error);
 /* The leads of the dataset: those named in `wanted` (comma-separated), or what a sample of the recordings has. */
 pclr_status convert_choose_leads(convert_target *target, const char *wanted, const pclr_record_list *list, const archive_set *archives,
                                  const size_t *archive_of, const pclr_read_options *read, pclr_error *error);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,6 +78,10 @@ static pclr_status read_all(hid_t file, dataset_physiology *p, pclr_error *error
     TRY(h5_get_text(file, "/physiology", "layout", &layout, error));
     snprintf(p->layout, sizeof p->layout, "%s", layout);
     mem_free(layout);
+    double extractor = 0;
+    if (H5Aexists_by_name(file, "/physiology", "extractor", H5P_DEFAULT) > 0)
+        TRY(h5_get_number(file, "/physiology", "extractor", &extractor, error));
+    p->extractor = extractor >= 1 && extractor <= INT_MAX ? (int)extractor : 0;
     TRY(read_segments(file, p, error));
     return read_beats(file, p, error);
 }
@@ -127,6 +132,7 @@ static pclr_status write_physiology(hid_t file, const dataset_physiology *p, con
     TRY(h5_write(file, "/physiology/t_offset", H5T_NATIVE_FLOAT, beats, 0, p->t_offset, error));
     TRY(h5_write(file, "/physiology/quality", H5T_NATIVE_FLOAT, p->records, 0, p->quality, error));
     TRY(h5_set_text(file, "/physiology", "layout", p->layout, error));
+    TRY(h5_set_number(file, "/physiology", "extractor", p->extractor, error));
     TRY(h5_set_texts(file, "/physiology", "names", names, p->features, error));
     return h5_set_texts(file, "/physiology", "units", units, p->features, error);
 }

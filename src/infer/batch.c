@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "dataset/dataset.h"
 #include "infer/model.h"
+#include "physio/features.h"
 
 typedef struct batch_item {
     char *id;
@@ -181,6 +182,12 @@ static pclr_status run_batch(batch_job *j, const char *model_path, const char *c
         return error_set(error, PCLR_E_ARGUMENT,
                          "%s: it is a bare encoder and has no classes; train a classifier with `physioclr probe` or `finetune`",
                          model_path);
+    if (!j->embedding && j->model->features.layout && j->model->features.extractor == 0)
+        callbacks_log(
+            j->callbacks, PCLR_LOG_WARNING,
+            "%s: the file does not tell which feature extractor it was trained with; if that was another than this program's (%d), "
+            "retrain it",
+            model_path, FEATURE_EXTRACTOR);
     j->width = j->embedding ? pclr_model_dimensions(j->model) : pclr_model_classes(j->model);
     TRY(list_inputs(j, inputs, count, split, error));
     TRY(open_workers(j, threads, error));

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "infer/model.h"
+#include "physio/features.h"
 
 static pclr_status read_format(pclr_model *m, pclr_error *error)
 {
@@ -73,16 +74,57 @@ static pclr_status read_tensor(const st_file *f, const char *name, size_t count,
     return PCLR_OK;
 }
 
-static pclr_status read_feature_leads(infer_features *f, const json_t *leads, pclr_error *error)
+static pclr_status read_form_leads(convert_target *form, const json_t *leads, pclr_error *error)
 {
     size_t count = json_array_size(leads);
-    if (count < 1 || count > 12) return error_set(error, PCLR_E_FORMAT, "metadata \"features\": %zu leads, expected 1 to 12", count);
+    if (count < 1 || count > 12) return error_set(error, PCLR_E_FORMAT, "metadata \"dataset_form\": %zu leads, expected 1 to 12", count);
     for (size_t k = 0; k < count; k++) {
         const char *name = json_string_value(json_array_get(leads, k));
-        if (!name) return error_set(error, PCLR_E_FORMAT, "metadata \"features\": lead %zu has no name", k);
-        snprintf(f->lead_name[k], sizeof f->lead_name[k], "%s", name);
+        if (!name) return error_set(error, PCLR_E_FORMAT, "metadata \"dataset_form\": lead %zu has no name", k);
+        snprintf(form->lead_name[k], sizeof form->lead_name[k], "%s", name);
     }
-    f->leads = (int64_t)count;
+    form->leads = count;
+    return PCLR_OK;
+}
+
+/* Rate and leads of the training dataset. Files without "dataset_form" tell them among "features", or not at all. */
+static pclr_status read_form(pclr_model *m, pclr_error *error)
+{
+    const char *form = st_metadata(m->file, "dataset_form"), *features = st_metadata(m->file, "features");
+    json_t *root = form || features ? json_loads(form ? form : features, 0, NULL) : NULL, *leads = NULL;
+    pclr_status status = PCLR_OK;
+    if (!form && !json_object_get(root, "leads")) {
+        json_decref(root);
+        return PCLR_OK;
+    }
+    if (json_unpack(root, "{s:F, s:o}", "rate", &m->form.rate, "leads", &leads) != 0 || !(m->form.rate >= 10 && m->form.rate <= 1e5))
+        status = error_set(error, PCLR_E_FORMAT,
+                           "metadata \"dataset_form\": expected a rate of 10 to 100000 Hz and leads; the model file is damaged");
+    else
+        status = read_form_leads(&m->form, leads, error);
+    json_decref(root);
+    return status;
+}
+
+static pclr_status check_features(const pclr_model *m, const char *layout, pclr_error *error)
+{
+    const infer_features *f = &m->features;
+    if (!f->layout)
+        return error_set(error, PCLR_E_UNSUPPORTED, "metadata \"features\": layout \"%s\" is not known to this program", layout);
+    if (f->layout->count != (size_t)m->spec.features)
+        return error_set(error, PCLR_E_UNSUPPORTED,
+                         "metadata \"features\": layout \"%s\" has %zu features here, the model was trained with %lld", layout,
+                         f->layout->count, (long long)m->spec.features);
+    if (f->extractor != 0 && f->extractor != FEATURE_EXTRACTOR)
+        return error_set(
+            error, PCLR_E_UNSUPPORTED,
+            "metadata \"features\": the model was trained on features of extractor %d, this program has extractor %d; compute the "
+            "dataset's features again and retrain (`physioclr features`, then `probe` or `finetune`), or use the program that made it",
+            f->extractor, FEATURE_EXTRACTOR);
+    if (!(f->segment_seconds > 0.1 && f->segment_seconds < 1e5))
+        return error_set(error, PCLR_E_FORMAT, "metadata \"features\": segments of %g s; the model file is damaged", f->segment_seconds);
+    if (m->form.leads == 0)
+        return error_set(error, PCLR_E_FORMAT, "metadata \"dataset_form\": missing, although the classifier takes features");
     return PCLR_OK;
 }
 
@@ -90,26 +132,15 @@ static pclr_status read_features(pclr_model *m, pclr_error *error)
 {
     infer_features *f = &m->features;
     const char *text_value = st_metadata(m->file, "features"), *layout = NULL;
-    json_t *root = text_value ? json_loads(text_value, 0, NULL) : NULL, *leads = NULL;
+    json_t *root = text_value ? json_loads(text_value, 0, NULL) : NULL;
     double limit = 0.0;
-    pclr_status status = PCLR_OK;
-    if (!root || json_unpack(root, "{s:s, s:F, s:F, s:F, s:o}", "layout", &layout, "segment_seconds", &f->segment_seconds, "rate", &f->rate,
-                             "limit", &limit, "leads", &leads) != 0) {
+    if (!root || json_unpack(root, "{s:s, s?i, s:F, s:F}", "layout", &layout, "extractor", &f->extractor, "segment_seconds",
+                             &f->segment_seconds, "limit", &limit) != 0) {
         json_decref(root);
         return error_set(error, PCLR_E_FORMAT, "metadata \"features\": missing or damaged, although the classifier takes features");
     }
     f->layout = pclr_feature_layout_find(layout);
-    if (!f->layout)
-        status = error_set(error, PCLR_E_UNSUPPORTED, "metadata \"features\": layout \"%s\" is not known to this program", layout);
-    else if (f->layout->count != (size_t)m->spec.features)
-        status = error_set(error, PCLR_E_UNSUPPORTED,
-                           "metadata \"features\": layout \"%s\" has %zu features here, the model was trained with %lld", layout,
-                           f->layout->count, (long long)m->spec.features);
-    else if (!(f->segment_seconds > 0.1 && f->segment_seconds < 1e5) || !(f->rate >= 10 && f->rate <= 1e5))
-        status = error_set(error, PCLR_E_FORMAT, "metadata \"features\": segments of %g s at %g Hz; the model file is damaged",
-                           f->segment_seconds, f->rate);
-    else
-        status = read_feature_leads(f, leads, error);
+    pclr_status status = check_features(m, layout, error);
     json_decref(root);
     if (status != PCLR_OK) return status;
     f->space.features = f->layout->count;
@@ -125,6 +156,7 @@ pclr_status infer_read_metadata(pclr_model *m, pclr_error *error)
     if (!preprocessing || !architecture)
         return error_set(error, PCLR_E_FORMAT, "metadata: \"preprocessing\" or \"architecture\" is missing; the model file is damaged");
     TRY(preprocess_from_json(&m->preprocess, preprocessing, error));
+    TRY(read_form(m, error));
     m->members = 1;
     if (!m->classifier) {
         TRY(model_spec_from_json(&m->spec.encoder, architecture, error));

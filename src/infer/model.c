@@ -74,7 +74,8 @@ static void prepared_free(prepared *r)
     mem_release(&r->feature);
 }
 
-static pclr_status prepare(pclr_model *m, const pclr_record *record, bool embedding, prepared *r, pclr_error *error)
+/* From a recording in the form of the training dataset to the network's inputs. */
+static pclr_status prepare_stored(pclr_model *m, const pclr_record *record, bool embedding, prepared *r, pclr_error *error)
 {
     r->windows = 1;
     if (embedding || model_classifier_uses_signal(&m->spec)) {
@@ -89,6 +90,19 @@ static pclr_status prepare(pclr_model *m, const pclr_record *record, bool embedd
     if (embedding || !model_classifier_uses_features(&m->spec)) return PCLR_OK;
     TRY(mem_alloc(&r->feature, (size_t)m->spec.features, sizeof *r->feature, error));
     return infer_recording_features(&m->features, record, r->feature, error);
+}
+
+/* A recording is first brought to the form of the training dataset, so that a file and the dataset imported from it give the same. */
+static pclr_status prepare(pclr_model *m, infer_worker *w, const pclr_record *record, bool embedding, prepared *r, pclr_error *error)
+{
+    pclr_record *stored = NULL;
+    const char *single = m->form.leads == 1 ? m->form.lead_name[0] : m->preprocess.leads == 1 ? m->preprocess.lead_name[0] : NULL;
+    if (record->samples == 0) return error_set(error, PCLR_E_DATA, "%s: the recording has no samples", record->id);
+    if (!w->to_form) return prepare_stored(m, record, embedding, r, error);
+    TRY(convert_as_stored(w->to_form, record, single, &stored, error));
+    pclr_status status = prepare_stored(m, stored, embedding, r, error);
+    pclr_record_destroy(&stored);
+    return status;
 }
 
 /* Adds the outputs of windows [first, first + count) to sum[width]. */
@@ -154,7 +168,7 @@ pclr_status infer_predict(pclr_model *m, infer_worker *w, const pclr_record *rec
                          "model: it is a bare encoder and has no classes; train a classifier with `physioclr probe` or `finetune`");
     TRY_GOTO(mem_alloc(&logit, classes, sizeof *logit, error));
     TRY_GOTO(mem_alloc(&mean, classes, sizeof *mean, error));
-    TRY_GOTO(prepare(m, record, false, &r, error));
+    TRY_GOTO(prepare(m, w, record, false, &r, error));
     for (size_t k = 0; k < m->members; k++) {
         TRY_GOTO(run_member(m, w, k, false, &r, logit, classes, error));
         for (size_t c = 0; c < classes; c++) mean[c] += sigmoid(logit[c]) / (double)m->members;
@@ -182,7 +196,7 @@ pclr_status infer_embed(pclr_model *m, infer_worker *w, const pclr_record *recor
     pclr_status status;
     if (width == 0) return error_set(error, PCLR_E_ARGUMENT, "model: it is made of features alone and has no embedding");
     TRY_GOTO(mem_alloc(&mean, width, sizeof *mean, error));
-    TRY_GOTO(prepare(m, record, true, &r, error));
+    TRY_GOTO(prepare(m, w, record, true, &r, error));
     TRY_GOTO(run_member(m, w, 0, true, &r, mean, width, error));
     for (size_t k = 0; k < width; k++) embedding[k] = (float)mean[k];
 done:
@@ -196,6 +210,7 @@ done:
 pclr_status infer_worker_create(infer_worker *w, pclr_model *model, int threads, pclr_error *error)
 {
     *w = (infer_worker){0};
+    if (model->form.leads > 0) TRY(converter_create(&w->to_form, &model->form, error));
     TRY(nn_backend_create(&w->backend, "auto", threads, error));
     for (size_t k = 0; k < model->members && model->classifier; k++) TRY(pass_for(model, w, &w->predict[k], k, false, 1, error));
     if (!model->classifier) TRY(pass_for(model, w, &w->embed, 0, true, 1, error));
@@ -208,6 +223,7 @@ void infer_worker_destroy(infer_worker *w)
     for (size_t k = 0; k < INFER_MAX_MEMBERS; k++) pass_free(&w->predict[k]);
     pass_free(&w->embed);
     nn_backend_destroy(&w->backend);
+    converter_destroy(&w->to_form);
 }
 
 static pclr_status open_model(pclr_model *m, const char *path, int threads, pclr_error *error)

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "dataset/import.h"
 #include "dataset/preprocess.h"
 #include "model/classifier.h"
 #include "physio/standardise.h"
@@ -18,24 +19,25 @@ typedef struct infer_pass {
     int64_t windows;
 } infer_pass;
 
-/* What one thread needs to run the model: a backend of its own, graphs that share the model's weights. */
+/* What one thread needs to run the model: a backend of its own, graphs that share the model's weights, resamplers. */
 typedef struct infer_worker {
     nn_backend *backend;
+    converter *to_form; /* brings a recording to the form of the training dataset; NULL: the model file does not tell that */
     infer_pass predict[INFER_MAX_MEMBERS], embed;
 } infer_worker;
 
-/* How features are computed from a raw recording. */
+/* How features are computed from a recording in the form of the training dataset. */
 typedef struct infer_features {
     const pclr_feature_layout *layout; /* NULL: the model takes none */
-    double segment_seconds, rate;
-    int64_t leads;
-    char lead_name[12][16];
+    int extractor;                     /* that made the features it was trained on; 0: the file does not tell */
+    double segment_seconds;
     feature_space space;
 } infer_features;
 
 struct pclr_model {
     st_file *file;
     bool classifier;
+    convert_target form; /* of the training dataset; leads 0: the file does not tell */
     preprocess_spec preprocess;
     model_classifier_spec spec; /* spec.encoder, spec.pool also for a bare encoder */
     infer_features features;
@@ -55,7 +57,7 @@ void infer_worker_destroy(infer_worker *w);
 pclr_status infer_predict(pclr_model *model, infer_worker *w, const pclr_record *record, float *probability, pclr_error *error);
 pclr_status infer_embed(pclr_model *model, infer_worker *w, const pclr_record *record, float *embedding, pclr_error *error);
 
-/* features.c: standardised features [F] of a raw recording, averaged over its segments, as training made them. */
+/* features.c: standardised features [F] of a recording in the training dataset's form, averaged over its segments. */
 pclr_status infer_recording_features(const infer_features *f, const pclr_record *record, float *standard, pclr_error *error);
 /* metadata.c: fills everything of the model that the file's metadata tell. */
 pclr_status infer_read_metadata(pclr_model *model, pclr_error *error);

@@ -4,7 +4,7 @@
  * that both run the same network; its spec travels in the model file ("classifier" metadata).
  *
  * Model files (safetensors). Metadata, all text: format, version, architecture, preprocessing, pool, features, classes, thresholds,
- * temperature, classifier, members, config, dataset. Tensors: "encoder.*" in an encoder file; "member.K.*" in a classifier file, K
+ * temperature, classifier, members, config, dataset, dataset_form. Tensors: "encoder.*" in an encoder file; "member.K.*" in a classifier file, K
  * from 0 (the prediction is the mean of the members' probabilities); "features.mean|scale|axis|variance" the feature space.
  */
 #ifndef PCLR_MODEL_CLASSIFIER_H

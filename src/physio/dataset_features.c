@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "dataset/dataset.h"
+#include "physio/features.h"
+#include "physio/segments.h"
 
 /* What one record gives, until all are joined. */
 typedef struct record_result {
@@ -18,7 +20,7 @@ typedef struct record_result {
 typedef struct job {
     const pclr_dataset *dataset;
     const pclr_feature_layout *layout;
-    int64_t segment_samples;
+    double seconds;        /* of a segment */
     size_t *segment_first; /* [records + 1] */
     dataset_physiology *out;
     record_result *result;
@@ -28,11 +30,9 @@ typedef struct job {
     size_t done;
 } job;
 
-/* Whole segments only; a record shorter than one gives one shorter segment. */
-static size_t count_segments(int64_t length, int64_t segment)
+static pclr_status cut_record(const job *j, size_t record, segment_cut *cut, pclr_error *error)
 {
-    int64_t n = length / segment;
-    return n > 0 ? (size_t)n : 1;
+    return segments_cut(cut, j->seconds, pclr_dataset_rate(j->dataset), pclr_dataset_get_row(j->dataset, record).length, error);
 }
 
 static float mark(const pclr_wave *wave, uint8_t bit, double position)
@@ -61,13 +61,13 @@ static pclr_status measure(job *j, size_t record_index, pclr_error *error)
     pclr_record *record = NULL;
     pclr_fiducials *marks = NULL;
     pclr_status status;
-    size_t first = j->segment_first[record_index], count = j->segment_first[record_index + 1] - first, f = j->layout->count;
+    segment_cut cut;
+    size_t at = j->segment_first[record_index] * j->layout->count;
+    TRY_GOTO(cut_record(j, record_index, &cut, error));
     TRY_GOTO(pclr_dataset_record(j->dataset, record_index, &record, error));
     TRY_GOTO(pclr_fiducials_compute(&marks, record, NULL, error));
     TRY_GOTO(keep_marks(&j->result[record_index], marks, error));
-    for (size_t s = first; s < first + count; s++)
-        TRY_GOTO(pclr_features_compute(j->layout, record, marks, (double)j->out->segment_start[s], (double)j->out->segment_length[s], j->out->feature + s * f,
-                                       j->valid + s * f, NULL, error));
+    TRY_GOTO(segments_measure(&cut, j->layout, record, marks, j->out->feature + at, j->valid + at, error));
 done:
     pclr_fiducials_destroy(&marks);
     pclr_record_destroy(&record);
@@ -102,13 +102,18 @@ static pclr_status lay_out(job *j, pclr_error *error)
 {
     size_t records = pclr_dataset_records(j->dataset);
     dataset_physiology *p = j->out;
+    segment_cut cut;
     TRY(mem_alloc(&j->segment_first, records + 1, sizeof *j->segment_first, error));
-    for (size_t r = 0; r < records; r++)
-        j->segment_first[r + 1] = j->segment_first[r] + count_segments(pclr_dataset_get_row(j->dataset, r).length, j->segment_samples);
+    for (size_t r = 0; r < records; r++) {
+        TRY(cut_record(j, r, &cut, error));
+        j->segment_first[r + 1] = j->segment_first[r] + cut.count;
+    }
     p->records = records;
     p->segments = j->segment_first[records];
     p->features = j->layout->count;
-    if (strlen(j->layout->name) >= sizeof p->layout) return error_set(error, PCLR_E_ARGUMENT, "the layout's name '%s' is too long", j->layout->name);
+    p->extractor = FEATURE_EXTRACTOR;
+    if (strlen(j->layout->name) >= sizeof p->layout)
+        return error_set(error, PCLR_E_ARGUMENT, "the layout's name '%s' is too long", j->layout->name);
     strcpy(p->layout, j->layout->name);
     TRY(mem_alloc(&p->segment_record, p->segments, sizeof *p->segment_record, error));
     TRY(mem_alloc(&p->segment_start, p->segments, sizeof *p->segment_start, error));
@@ -117,11 +122,11 @@ static pclr_status lay_out(job *j, pclr_error *error)
     TRY(mem_alloc(&j->valid, p->segments * p->features, 1, error));
     TRY(mem_alloc(&j->result, records, sizeof *j->result, error));
     for (size_t r = 0; r < records; r++) {
-        int64_t length = pclr_dataset_get_row(j->dataset, r).length;
-        for (size_t s = j->segment_first[r]; s < j->segment_first[r + 1]; s++) {
-            p->segment_record[s] = (int64_t)r;
-            p->segment_start[s] = (int64_t)(s - j->segment_first[r]) * j->segment_samples;
-            p->segment_length[s] = length < j->segment_samples ? length : j->segment_samples;
+        TRY(cut_record(j, r, &cut, error));
+        for (size_t s = 0; s < cut.count; s++) {
+            p->segment_record[j->segment_first[r] + s] = (int64_t)r;
+            p->segment_start[j->segment_first[r] + s] = (int64_t)s * cut.length;
+            p->segment_length[j->segment_first[r] + s] = cut.length;
         }
     }
     return PCLR_OK;
@@ -191,14 +196,15 @@ pclr_status pclr_dataset_compute_features(const char *dataset_path, const pclr_f
     pclr_features_options o = options ? *options : (pclr_features_options){0};
     pclr_dataset *dataset = NULL;
     dataset_physiology out = {0};
-    double begin = clock_seconds(), seconds = o.segment_seconds > 0 ? o.segment_seconds : 5;
-    job j = {.layout = pclr_feature_layout_find(o.layout), .out = &out, .callbacks = callbacks};
+    double begin = clock_seconds();
+    job j = {.seconds = o.segment_seconds > 0 ? o.segment_seconds : 5,
+             .layout = pclr_feature_layout_find(o.layout),
+             .out = &out,
+             .callbacks = callbacks};
     if (!j.layout) return error_set(error, PCLR_E_ARGUMENT, "no feature layout '%s'; known are paper150 and rich", o.layout);
     pclr_status status;
     TRY_GOTO(pclr_dataset_open(&dataset, dataset_path, error));
     j.dataset = dataset;
-    j.segment_samples = (int64_t)llround(seconds * pclr_dataset_rate(dataset));
-    if (j.segment_samples < 1) TRY_GOTO(error_set(error, PCLR_E_ARGUMENT, "segments of %g s hold no sample", seconds));
     TRY_GOTO(lay_out(&j, error));
     progress bar = progress_begin(callbacks, "features", "records", out.records);
     j.bar = &bar;

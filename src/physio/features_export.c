@@ -2,6 +2,7 @@
 /* Features of many recordings as one CSV file. */
 #include "base/memory.h"
 #include "physio/recordings_csv.h"
+#include "physio/segments.h"
 
 typedef struct export_job {
     const pclr_feature_layout *layout;
@@ -9,7 +10,8 @@ typedef struct export_job {
     double seconds; /* of a segment */
 } export_job;
 
-static void add_row(text *rows, const pclr_record *record, const pclr_feature_layout *layout, size_t segment, double first, const float *value, const uint8_t *valid)
+static void add_row(text *rows, const pclr_record *record, const pclr_feature_layout *layout, size_t segment, double first,
+                    const float *value, const uint8_t *valid)
 {
     text_add_csv(rows, record->id);
     text_add(rows, ",%zu,", segment);
@@ -21,25 +23,19 @@ static void add_row(text *rows, const pclr_record *record, const pclr_feature_la
     text_add_bytes(rows, "\n", 1);
 }
 
-/* Whole segments; a recording shorter than one gives one shorter segment. */
-static pclr_status add_segments(const export_job *job, const pclr_record *record, const pclr_fiducials *marks, text *rows, pclr_error *error)
+static pclr_status add_segments(const export_job *job, const pclr_record *record, text *rows, pclr_error *error)
 {
-    size_t f = job->layout->count;
+    size_t features = job->layout->count;
     float *value = NULL;
     uint8_t *valid = NULL;
-    double length = job->seconds * record->rate;
-    size_t segments = (size_t)((double)record->samples / length);
-    if (segments == 0) {
-        segments = 1;
-        length = (double)record->samples;
-    }
+    segment_cut cut;
     pclr_status status;
-    TRY_GOTO(mem_alloc(&value, f, sizeof *value, error));
-    TRY_GOTO(mem_alloc(&valid, f, 1, error));
-    for (size_t s = 0; s < segments; s++) {
-        TRY_GOTO(pclr_features_compute(job->layout, record, marks, (double)s * length, length, value, valid, NULL, error));
-        add_row(rows, record, job->layout, s, (double)s * length, value, valid);
-    }
+    TRY(segments_cut(&cut, job->seconds, record->rate, (int64_t)record->samples, error));
+    TRY_GOTO(mem_alloc(&value, cut.count, features * sizeof *value, error));
+    TRY_GOTO(mem_alloc(&valid, cut.count, features, error));
+    TRY_GOTO(segments_measure(&cut, job->layout, record, NULL, value, valid, error));
+    for (size_t s = 0; s < cut.count; s++)
+        add_row(rows, record, job->layout, s, (double)((int64_t)s * cut.length), value + s * features, valid + s * features);
     TRY_GOTO(text_ok(rows, error));
 done:
     mem_free(value);
@@ -51,25 +47,26 @@ static pclr_status one_recording(const void *user, const char *path, text *rows,
 {
     const export_job *job = user;
     pclr_record *record = NULL;
-    pclr_fiducials *marks = NULL;
     pclr_status status;
     TRY_GOTO(pclr_record_read(&record, path, job->read, error));
     if (record->samples == 0) TRY_GOTO(error_set(error, PCLR_E_DATA, "%s: the recording has no samples", path));
-    TRY_GOTO(pclr_fiducials_compute(&marks, record, NULL, error));
-    TRY_GOTO(add_segments(job, record, marks, rows, error));
+    TRY_GOTO(add_segments(job, record, rows, error));
 done:
-    pclr_fiducials_destroy(&marks);
     pclr_record_destroy(&record);
     return status;
 }
 
-pclr_status pclr_features_export(const char *const *inputs, size_t input_count, const char *csv_path, const pclr_features_export_options *options,
-                                 const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error)
+pclr_status pclr_features_export(const char *const *inputs, size_t input_count, const char *csv_path,
+                                 const pclr_features_export_options *options, const pclr_callbacks *callbacks, pclr_batch_summary *summary,
+                                 pclr_error *error)
 {
     pclr_features_export_options o = options ? *options : (pclr_features_export_options){0};
-    export_job job = {pclr_feature_layout_find(o.features.layout), &o.read, o.features.segment_seconds > 0 ? o.features.segment_seconds : 5};
+    export_job job = {pclr_feature_layout_find(o.features.layout), &o.read,
+                      o.features.segment_seconds > 0 ? o.features.segment_seconds : 5};
     text header = {0};
-    if (!job.layout) return error_set(error, PCLR_E_ARGUMENT, "no feature layout '%s'; `physioclr features --help` names those there are", o.features.layout);
+    if (!job.layout)
+        return error_set(error, PCLR_E_ARGUMENT, "no feature layout '%s'; `physioclr features --help` names those there are",
+                         o.features.layout);
     text_add(&header, "record,segment,start");
     for (size_t k = 0; k < job.layout->count; k++) text_add(&header, ",%s", pclr_feature_name(job.layout, k));
     text_add(&header, "\n");

@@ -96,6 +96,7 @@ pclr_status downstream_open(downstream *d, const char *dataset_path, double seco
     bool signal = model_classifier_uses_signal(&d->spec), features = model_classifier_uses_features(&d->spec);
     TRY(read_encoder(d, dataset_path, seconds, &input, error));
     TRY(pool_open(&d->pool, dataset_path, &input, d->config, features, error));
+    if (features) TRY(pool_check_extractor(&d->pool, d->callbacks, error));
     TRY(pool_split_named(&d->pool, o->split, error));
     hide_test_part(&d->pool);
     if (signal)

@@ -46,19 +46,25 @@ static int64_t longest_segment(const dataset_physiology *y)
     return longest;
 }
 
-/* Layout, segment length, rate and leads: enough to compute the same features from a raw recording. */
+/* Rate and leads of the dataset: prediction brings a recording to the same form first. */
+static pclr_status put_dataset_form(modelfile *m, pclr_error *error)
+{
+    const pclr_dataset *d = m->source->dataset;
+    json_t *leads = json_array();
+    for (size_t k = 0; k < pclr_dataset_leads(d); k++) json_array_append_new(leads, json_string(pclr_dataset_lead_name(d, k)));
+    return put_json(m, "dataset_form", json_pack("{s:f, s:o}", "rate", pclr_dataset_rate(d), "leads", leads), error);
+}
+
+/* Layout, extractor and segment length: enough to compute the same features from a raw recording. */
 static pclr_status put_feature_space(modelfile *m, pclr_error *error)
 {
     const feature_space *s = m->space;
     const pool *p = m->source;
-    double rate = pclr_dataset_rate(p->dataset), seconds = (double)longest_segment(&p->physiology) / rate;
+    double seconds = (double)longest_segment(&p->physiology) / pclr_dataset_rate(p->dataset);
     int64_t features = (int64_t)s->features, components = (int64_t)s->components;
-    json_t *leads = json_array();
-    for (size_t k = 0; k < pclr_dataset_leads(p->dataset); k++)
-        json_array_append_new(leads, json_string(pclr_dataset_lead_name(p->dataset, k)));
     TRY(put_json(m, "features",
-                 json_pack("{s:s, s:f, s:f, s:f, s:o}", "layout", p->physiology.layout, "segment_seconds", seconds, "rate", rate, "limit",
-                           (double)s->limit, "leads", leads),
+                 json_pack("{s:s, s:i, s:f, s:f}", "layout", p->physiology.layout, "extractor", p->physiology.extractor, "segment_seconds",
+                           seconds, "limit", (double)s->limit),
                  error));
     TRY(st_writer_add(m->writer, "features.mean", "F32", nn_shape1(features), s->mean, error));
     TRY(st_writer_add(m->writer, "features.scale", "F32", nn_shape1(features), s->scale, error));
@@ -80,6 +86,7 @@ pclr_status modelfile_begin(modelfile *m, pclr_error *error)
     TRY_GOTO(modelfile_metadata(m, "objective", m->objective, error));
     TRY_GOTO(modelfile_metadata(m, "config", yaml, error));
     TRY_GOTO(modelfile_metadata(m, "dataset", m->source->fingerprint, error));
+    TRY_GOTO(put_dataset_form(m, error));
     if (m->space) TRY_GOTO(put_feature_space(m, error));
 done:
     mem_free(preprocessing);

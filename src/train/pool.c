@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "physio/features.h"
 
 static pclr_status set_lead(preprocess_spec *spec, const char *name, pclr_error *error)
 {
@@ -185,6 +186,18 @@ void pool_close(pool *p)
     pclr_dataset_destroy(&p->dataset);
     p->records = 0;
     p->has_physiology = false;
+}
+
+pclr_status pool_check_extractor(const pool *p, const pclr_callbacks *callbacks, pclr_error *error)
+{
+    const char *path = dataset_path(p->dataset);
+    if (p->physiology.extractor == FEATURE_EXTRACTOR) return PCLR_OK;
+    if (p->physiology.extractor != 0)
+        return error_set(error, PCLR_E_DATA, "%s: /physiology was computed by feature extractor %d, this program has extractor %d; run `physioclr features %s`",
+                         path, p->physiology.extractor, FEATURE_EXTRACTOR, path);
+    callbacks_log(callbacks, PCLR_LOG_WARNING, "%s: /physiology does not tell which feature extractor computed it; if in doubt run `physioclr features %s`",
+                  path, path);
+    return PCLR_OK;
 }
 
 /* ---- parts ---- */

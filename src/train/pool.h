@@ -41,6 +41,8 @@ pclr_status pool_input_from_config(preprocess_spec *spec, const pclr_config *con
 pclr_status pool_open(pool *p, const char *dataset_path, const preprocess_spec *spec, const pclr_config *config, bool needs_physiology,
                       pclr_error *error);
 void pool_close(pool *p);
+/* Were the dataset's features computed by this program's extractor? Another's are refused; features that do not tell give a warning. */
+pclr_status pool_check_extractor(const pool *p, const pclr_callbacks *callbacks, pclr_error *error);
 
 /* Parts for pretraining: data.split or all records, data.exclude_source, a share of the patients held out where no validation part exists.
  */

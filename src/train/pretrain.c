@@ -108,6 +108,7 @@ static pclr_status open_data(run *r, const char *dataset_path, pclr_error *error
 {
     int threads = (int)config_int(r->config, "train.threads");
     TRY(pool_open(&r->pool, dataset_path, NULL, r->config, r->type->needs_features, error));
+    if (r->type->needs_features) TRY(pool_check_extractor(&r->pool, r->callbacks, error));
     TRY(pool_split_pretraining(&r->pool, r->config, error));
     TRY(pool_load(&r->pool, r->config, parallel_threads(threads), r->callbacks, error));
     TRY(pool_part(&r->pool, PCLR_SPLIT_TRAIN, &r->train.record, &r->train.records, error));
