@@ -21,7 +21,6 @@ typedef struct probe {
     size_t width;               /* embedding and features */
     double *train, *validation; /* [records][width] */
     double *centre, *scale;     /* [width] of the training records */
-    logistic_design design;
     double *weight, *bias, *best_weight, *best_bias, *logit, *best_logit;
     double best, best_strength;
 } probe;
@@ -98,7 +97,8 @@ static pclr_status try_strength(probe *p, double strength, pclr_error *error)
     auroc_average average;
     text line;
     int iterations = 0;
-    TRY(logistic_fit(&p->design, p->d.task.train.label, classes, strength, p->weight, p->bias, &iterations, error));
+    TRY(logistic_fit(p->train, p->d.task.train.label, p->d.task.train.records, p->width, classes, strength, p->weight, p->bias, &iterations,
+                     error));
     logistic_apply(p->validation, n, p->width, p->weight, p->bias, classes, p->logit);
     TRY(auroc_macro(p->logit, p->d.task.validation.label, n, classes, &average, NULL, error));
     if (!(average.macro <= p->best)) {
@@ -127,7 +127,6 @@ static pclr_status choose_strength(probe *p, pclr_error *error)
     TRY(mem_alloc(&p->best_bias, classes, sizeof(double), error));
     TRY(mem_alloc(&p->logit, n, classes * sizeof(double), error));
     TRY(mem_alloc(&p->best_logit, n, classes * sizeof(double), error));
-    TRY(logistic_design_create(&p->design, p->train, p->d.task.train.records, p->width, error));
     for (int64_t k = 0; k < count; k++) {
         double share = count > 1 ? (double)k / (double)(count - 1) : 0.0;
         TRY(try_strength(p, strongest * pow(weakest / strongest, share), error));
@@ -164,7 +163,6 @@ static void close_probe(probe *p)
     mem_free(p->validation);
     mem_free(p->centre);
     mem_free(p->scale);
-    logistic_design_free(&p->design);
     mem_free(p->weight);
     mem_free(p->bias);
     mem_free(p->best_weight);
