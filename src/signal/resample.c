@@ -106,12 +106,26 @@ int64_t resampler_length(const resampler *r, int64_t n)
     return (int64_t)ceil((double)n * r->rate_out / r->rate_in - 1e-9);
 }
 
+/* Sum of products in several independent parts, so that it can be computed in vectors. */
+static double dot(const double *a, const float *b, int64_t n)
+{
+    enum { PARTS = 16 };
+    double part[PARTS] = {0}, sum = 0;
+    int64_t k = 0;
+    for (; k + PARTS <= n; k += PARTS)
+        for (int64_t j = 0; j < PARTS; j++) part[j] += a[k + j] * (double)b[k + j];
+    for (; k < n; k++) sum += a[k] * (double)b[k];
+    for (int64_t j = 0; j < PARTS; j++) sum += part[j];
+    return sum;
+}
+
 static float filter_at(const resampler *r, const double *coefficient, int64_t centre, const float *x, int64_t n, int64_t stride)
 {
     int64_t first = centre - r->taps / 2 + 1;
     double sum = 0;
     if (first >= 0 && first + r->taps <= n) {
         const float *p = x + first * stride;
+        if (stride == 1) return (float)dot(coefficient, p, r->taps);
         for (int64_t j = 0; j < r->taps; j++) sum += coefficient[j] * (double)p[j * stride];
         return (float)sum;
     }

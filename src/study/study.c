@@ -14,14 +14,16 @@
 #include "study/cell.h"
 #include "study/plan.h"
 #include "study/table.h"
+#include "train/probe.h"
 
 typedef struct study {
     const char *dataset_path, *folder;
     const pclr_callbacks *callbacks;
     study_plan plan;
     char fingerprint[65];
-    char *evaluate; /* "SPLIT:PART" */
-    json_t *cells;  /* results so far */
+    char *evaluate;  /* "SPLIT:PART" */
+    json_t *cells;   /* results so far */
+    embeddings kept; /* of the encoder at work: its probes follow each other */
     size_t total, seen, busy;
 } study;
 
@@ -122,18 +124,25 @@ done:
 
 /* ---- classifiers ---- */
 
+/* Training has written its predictions on the validation part; those on the test part are made from the model file. */
+static pclr_status predictions(const study *s, const cell *c, char **csv, pclr_error *error)
+{
+    const char *input[1] = {s->dataset_path}, *part = strrchr(s->evaluate, ':');
+    char *model = NULL;
+    if (part && strcmp(part, ":validation") == 0) return cell_path(c, "validation.csv", csv, error);
+    TRY(cell_path(c, "predictions.csv", csv, error));
+    pclr_status status = cell_path(c, "model.safetensors", &model, error);
+    if (status == PCLR_OK) status = pclr_predict(model, input, 1, *csv, s->evaluate, 0, s->callbacks, NULL, error);
+    mem_free(model);
+    return status;
+}
+
 static pclr_status score(const study *s, const position *at, const cell *c, pclr_evaluation **evaluation, pclr_error *error)
 {
-    char *model = NULL, *csv = NULL;
-    const char *input[1] = {s->dataset_path};
+    char *csv = NULL;
     pclr_evaluate_options options = {.task = at->task, .split = s->evaluate};
-    pclr_status status;
-    TRY_GOTO(cell_path(c, "model.safetensors", &model, error));
-    TRY_GOTO(cell_path(c, "predictions.csv", &csv, error));
-    TRY_GOTO(pclr_predict(model, input, 1, csv, s->evaluate, 0, s->callbacks, NULL, error));
-    TRY_GOTO(pclr_evaluate(evaluation, csv, s->dataset_path, &options, NULL, error));
-done:
-    mem_free(model);
+    pclr_status status = predictions(s, c, &csv, error);
+    if (status == PCLR_OK) status = pclr_evaluate(evaluation, csv, s->dataset_path, &options, NULL, error);
     mem_free(csv);
     return status;
 }
@@ -143,7 +152,7 @@ static json_t *estimate(pclr_estimate e)
     return e.defined ? json_pack("{s:f, s:f, s:f}", "value", e.value, "low", e.low, "high", e.high) : json_null();
 }
 
-static pclr_status train_classifier(const study *s, const position *at, const pclr_config *config, const char *encoder, const cell *c,
+static pclr_status train_classifier(study *s, const position *at, const pclr_config *config, const char *encoder, const cell *c,
                                     pclr_error *error)
 {
     pclr_train_summary summary = {0};
@@ -155,8 +164,10 @@ static pclr_status train_classifier(const study *s, const position *at, const pc
         .task = at->task, .encoder = encoder, .split = s->plan.split, .input = at->input, .label_fraction = fraction, .resume = true};
     callbacks_log(s->callbacks, PCLR_LOG_INFO, "study: cell %zu of %zu: %s, %s, %s, %s, %s labels of %s, seed %s", s->seen, s->total,
                   at->method, at->arm->name, at->encoder, at->input, at->fraction, at->task, at->seed);
-    TRY_GOTO((strcmp(at->method, "finetune") == 0 ? pclr_finetune : pclr_probe)(s->dataset_path, &options, config, c->folder, s->callbacks,
-                                                                                &summary, error));
+    if (strcmp(at->method, "finetune") == 0)
+        TRY_GOTO(pclr_finetune(s->dataset_path, &options, config, c->folder, s->callbacks, &summary, error));
+    else
+        TRY_GOTO(probe_run(s->dataset_path, &options, config, c->folder, s->callbacks, &s->kept, &summary, error));
     TRY_GOTO(score(s, at, c, &evaluation, error));
     json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:f, s:f, s:s}", "kind", "classifier", "task", at->task,
                                "arm", at->arm->name, "encoder", at->encoder, "method", at->method, "input", at->input, "fraction", fraction,
@@ -333,6 +344,7 @@ pclr_status pclr_study(const char *dataset_path, const char *study_yaml, const c
     pclr_status status = open_study(&s, study_yaml, error);
     if (status == PCLR_OK) status = run_rounds(&s, error);
     study_plan_free(&s.plan);
+    embeddings_free(&s.kept);
     mem_free(s.evaluate);
     json_decref(s.cells);
     return status;

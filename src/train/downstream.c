@@ -87,6 +87,29 @@ static void announce(const downstream *d)
     text_free(&list);
 }
 
+/* Signals of the task's records, and of no others. */
+static pclr_status load_signals(downstream *d, pclr_error *error)
+{
+    const pclr_downstream_options *o = d->options;
+    const task_part *part[2] = {&d->task.train, &d->task.validation};
+    uint8_t *wanted = NULL;
+    pclr_status status;
+    TRY_GOTO(mem_alloc(&wanted, d->pool.records, 1, error));
+    for (int which = 0; which < 2; which++)
+        for (size_t r = 0; r < part[which]->records; r++) {
+            size_t k = part[which]->record[r];
+            wanted[k] = !d->known || !embeddings_known(d->known, d->pool.record[k].row);
+        }
+    TRY_GOTO(pool_load(&d->pool, wanted, d->config, parallel_threads((int)config_int(d->config, "train.threads")), d->callbacks, error));
+    if (d->pool.refused > 0) {
+        task_close(&d->task);
+        TRY_GOTO(task_open(&d->task, &d->pool, o->task, o->label_fraction, o->label_seed, error));
+    }
+done:
+    mem_free(wanted);
+    return status;
+}
+
 pclr_status downstream_open(downstream *d, const char *dataset_path, double seconds, pclr_error *error)
 {
     preprocess_spec input = {0};
@@ -99,11 +122,9 @@ pclr_status downstream_open(downstream *d, const char *dataset_path, double seco
     if (features) TRY(pool_check_extractor(&d->pool, d->callbacks, error));
     TRY(pool_split_named(&d->pool, o->split, error));
     hide_test_part(&d->pool);
-    if (signal)
-        TRY(pool_load(&d->pool, d->config, parallel_threads((int)config_int(d->config, "train.threads")), d->callbacks, error));
-    else
-        pool_drop_unused(&d->pool);
+    pool_drop_unused(&d->pool);
     TRY(task_open(&d->task, &d->pool, o->task, o->label_fraction, o->label_seed, error));
+    if (signal) TRY(load_signals(d, error));
     d->spec.classes = (int64_t)d->task.labels->classes;
     if (features) TRY(open_features(d, error));
     TRY(nn_backend_create(&d->backend, config_text(d->config, "train.backend"), (int)config_int(d->config, "train.threads"), error));
@@ -226,6 +247,32 @@ static pclr_status log_result(downstream *d, const downstream_result *result, co
     return metrics_write(&d->log, &line, error);
 }
 
+/* validation.csv, in the form that `physioclr predict` writes and `evaluate` reads. */
+static pclr_status write_validation(const downstream *d, const double *logit, double temperature, pclr_error *error)
+{
+    const task_part *part = &d->task.validation;
+    size_t classes = d->task.labels->classes;
+    char *path = NULL;
+    text t = {0};
+    text_add(&t, "record_id");
+    for (size_t c = 0; c < classes; c++) {
+        text_add(&t, ",");
+        text_add_csv(&t, d->task.labels->class_name[c]);
+    }
+    text_add(&t, "\n");
+    for (size_t r = 0; r < part->records; r++) {
+        text_add_csv(&t, pclr_dataset_get_row(d->pool.dataset, d->pool.record[part->record[r]].row).id);
+        for (size_t c = 0; c < classes; c++) text_add(&t, ",%.8g", 1.0 / (1.0 + exp(-logit[r * classes + c] / temperature)));
+        text_add(&t, "\n");
+    }
+    pclr_status status = text_ok(&t, error);
+    if (status == PCLR_OK) status = path_join(&path, d->folder, "validation.csv", error);
+    if (status == PCLR_OK) status = file_write(path, t.data, t.length, error);
+    mem_free(path);
+    text_free(&t);
+    return status;
+}
+
 pclr_status downstream_save(downstream *d, const downstream_result *result, pclr_train_summary *summary, pclr_error *error)
 {
     size_t classes = d->task.labels->classes, n = d->task.validation.records;
@@ -245,6 +292,7 @@ pclr_status downstream_save(downstream *d, const downstream_result *result, pclr
     TRY_GOTO(modelfile_begin(&m, error));
     TRY_GOTO(put_classifier(d, &m, result, temperature, threshold, error));
     TRY_GOTO(modelfile_write(&m, d->folder, "model.safetensors", error));
+    TRY_GOTO(write_validation(d, result->logit, temperature, error));
     TRY_GOTO(write_card(d, &m, result, per_class, error));
     TRY_GOTO(log_result(d, result, per_class, temperature, seconds, error));
     if (summary) {

@@ -3,6 +3,7 @@
 #ifndef PCLR_TRAIN_DOWNSTREAM_H
 #define PCLR_TRAIN_DOWNSTREAM_H
 
+#include "train/embeddings.h"
 #include "train/metrics.h"
 #include "train/modelfile.h"
 #include "train/runner.h"
@@ -14,7 +15,8 @@ typedef struct downstream {
     const pclr_config *config;
     const char *folder;
     const pclr_callbacks *callbacks;
-    const char *method; /* "probe", "finetune" */
+    const char *method;      /* "probe", "finetune" */
+    const embeddings *known; /* records whose signal is not needed; NULL: none */
     pool pool;
     task task;
     feature_space space;
@@ -40,7 +42,7 @@ typedef struct downstream_result {
     int64_t steps;
     const char *choices; /* text for the card: what was chosen and how */
 } downstream_result;
-/* Calibrates on validation, writes model.safetensors, README.md and the last metrics line. */
+/* Calibrates on validation, writes model.safetensors, validation.csv (its predictions there), README.md and the last metrics line. */
 pclr_status downstream_save(downstream *d, const downstream_result *result, pclr_train_summary *summary, pclr_error *error);
 
 /* Log odds of the mean over members of sigmoid(member logits): logit[members][n] -> out[n]. */

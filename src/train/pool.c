@@ -193,10 +193,11 @@ pclr_status pool_check_extractor(const pool *p, const pclr_callbacks *callbacks,
     const char *path = dataset_path(p->dataset);
     if (p->physiology.extractor == FEATURE_EXTRACTOR) return PCLR_OK;
     if (p->physiology.extractor != 0)
-        return error_set(error, PCLR_E_DATA, "%s: /physiology was computed by feature extractor %d, this program has extractor %d; run `physioclr features %s`",
+        return error_set(error, PCLR_E_DATA,
+                         "%s: /physiology was computed by feature extractor %d, this program has extractor %d; run `physioclr features %s`",
                          path, p->physiology.extractor, FEATURE_EXTRACTOR, path);
-    callbacks_log(callbacks, PCLR_LOG_WARNING, "%s: /physiology does not tell which feature extractor computed it; if in doubt run `physioclr features %s`",
-                  path, path);
+    callbacks_log(callbacks, PCLR_LOG_WARNING,
+                  "%s: /physiology does not tell which feature extractor computed it; if in doubt run `physioclr features %s`", path, path);
     return PCLR_OK;
 }
 
@@ -306,6 +307,7 @@ pclr_status pool_signal(const pool *p, size_t k, const float **signal, float **o
 
 typedef struct load_work {
     pool *p;
+    const uint8_t *wanted;
     const pclr_callbacks *callbacks;
     progress bar;
 } load_work;
@@ -316,6 +318,7 @@ static pclr_status load_one(void *user, size_t k, int thread, pclr_error *error)
     load_work *w = user;
     pclr_error why = {0};
     float *signal = NULL;
+    if (w->wanted && !w->wanted[k]) return PCLR_OK;
     if (callbacks_stop(w->callbacks))
         return error_set(error, PCLR_E_INTERRUPTED, "interrupted while the dataset was being read; nothing was written");
     pclr_status status = preprocess_row(w->p, k, &signal, &why);
@@ -338,11 +341,12 @@ void pool_drop_unused(pool *p)
     p->records = kept;
 }
 
-pclr_status pool_load(pool *p, const pclr_config *config, int threads, const pclr_callbacks *callbacks, pclr_error *error)
+pclr_status pool_load(pool *p, const uint8_t *wanted, const pclr_config *config, int threads, const pclr_callbacks *callbacks,
+                      pclr_error *error)
 {
-    pool_drop_unused(p);
     double bytes = 0.0, limit = config_real(config, "data.memory") * 1048576.0;
-    for (size_t k = 0; k < p->records; k++) bytes += (double)(p->record[k].samples * p->preprocess.leads) * sizeof(float);
+    for (size_t k = 0; k < p->records; k++)
+        if (!wanted || wanted[k]) bytes += (double)(p->record[k].samples * p->preprocess.leads) * sizeof(float);
     if (p->without_leads)
         callbacks_log(callbacks, PCLR_LOG_INFO, "%zu records lack a lead of the input and are left out", p->without_leads);
     if (bytes > limit) {
@@ -350,7 +354,7 @@ pclr_status pool_load(pool *p, const pclr_config *config, int threads, const pcl
                       bytes / 1048576.0, limit / 1048576.0);
         return PCLR_OK;
     }
-    load_work work = {p, callbacks, progress_begin(callbacks, "load", "records", p->records)};
+    load_work work = {p, wanted, callbacks, progress_begin(callbacks, "load", "records", p->records)};
     size_t before = p->records;
     TRY(parallel_for(p->records, threads, load_one, &work, error));
     progress_update(&work.bar, before, NULL);

@@ -49,10 +49,12 @@ pclr_status pool_check_extractor(const pool *p, const pclr_callbacks *callbacks,
 pclr_status pool_split_pretraining(pool *p, const pclr_config *config, pclr_error *error);
 /* Parts by a named split (NULL: the dataset's first). */
 pclr_status pool_split_named(pool *p, const char *name, pclr_error *error);
-/* Keeps the records whose part is not PCLR_SPLIT_NONE and preprocesses them into memory if data.memory allows. */
-pclr_status pool_load(pool *p, const pclr_config *config, int threads, const pclr_callbacks *callbacks, pclr_error *error);
-/* Only the first half of that, for runs that do not look at the signal. */
+/* Keeps the records whose part is not PCLR_SPLIT_NONE. */
 void pool_drop_unused(pool *p);
+/* Preprocesses the wanted records (NULL: all) into memory if data.memory allows. Those that cannot be are dropped and counted in
+ * `refused`, which moves the indices of the others. */
+pclr_status pool_load(pool *p, const uint8_t *wanted, const pclr_config *config, int threads, const pclr_callbacks *callbacks,
+                      pclr_error *error);
 /* Indices of the records of a part, from mem_alloc. */
 pclr_status pool_part(const pool *p, pclr_split part, size_t **index, size_t *count, pclr_error *error);
 

@@ -110,7 +110,8 @@ static pclr_status open_data(run *r, const char *dataset_path, pclr_error *error
     TRY(pool_open(&r->pool, dataset_path, NULL, r->config, r->type->needs_features, error));
     if (r->type->needs_features) TRY(pool_check_extractor(&r->pool, r->callbacks, error));
     TRY(pool_split_pretraining(&r->pool, r->config, error));
-    TRY(pool_load(&r->pool, r->config, parallel_threads(threads), r->callbacks, error));
+    pool_drop_unused(&r->pool);
+    TRY(pool_load(&r->pool, NULL, r->config, parallel_threads(threads), r->callbacks, error));
     TRY(pool_part(&r->pool, PCLR_SPLIT_TRAIN, &r->train.record, &r->train.records, error));
     TRY(pool_part(&r->pool, PCLR_SPLIT_VALIDATION, &r->validation.record, &r->validation.records, error));
     if (r->train.records == 0)

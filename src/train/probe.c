@@ -12,15 +12,18 @@
 #include "eval/auroc.h"
 #include "train/downstream.h"
 #include "train/logistic.h"
+#include "train/probe.h"
 
 enum { WINDOWS_A_PASS = 32 };
 
 typedef struct probe {
     downstream d;
+    embeddings *kept;
     nn_params *params;
     size_t width;               /* embedding and features */
     double *train, *validation; /* [records][width] */
     double *centre, *scale;     /* [width] of the training records */
+    logistic_design design;
     double *weight, *bias, *best_weight, *best_bias, *logit, *best_logit;
     double best, best_strength;
 } probe;
@@ -43,7 +46,7 @@ static pclr_status embed_part(probe *p, runner *r, const task_part *part, const 
     p->width = dimensions + features;
     TRY_GOTO(mem_alloc(&embedding, part->records, dimensions * sizeof *embedding, error));
     TRY_GOTO(mem_alloc(out, part->records, p->width * sizeof **out, error));
-    if (r) TRY_GOTO(runner_run(r, &p->d.pool, part->record, part->records, NULL, embedding, p->d.callbacks, stage, error));
+    if (r) TRY_GOTO(embeddings_get(p->kept, r, &p->d.pool, part->record, part->records, embedding, p->d.callbacks, stage, error));
     join(embedding, dimensions, feature, features, part->records, *out);
 done:
     mem_free(embedding);
@@ -97,8 +100,7 @@ static pclr_status try_strength(probe *p, double strength, pclr_error *error)
     auroc_average average;
     text line;
     int iterations = 0;
-    TRY(logistic_fit(p->train, p->d.task.train.label, p->d.task.train.records, p->width, classes, strength, p->weight, p->bias, &iterations,
-                     error));
+    TRY(logistic_fit(&p->design, p->d.task.train.label, classes, strength, p->weight, p->bias, &iterations, error));
     logistic_apply(p->validation, n, p->width, p->weight, p->bias, classes, p->logit);
     TRY(auroc_macro(p->logit, p->d.task.validation.label, n, classes, &average, NULL, error));
     if (!(average.macro <= p->best)) {
@@ -127,6 +129,7 @@ static pclr_status choose_strength(probe *p, pclr_error *error)
     TRY(mem_alloc(&p->best_bias, classes, sizeof(double), error));
     TRY(mem_alloc(&p->logit, n, classes * sizeof(double), error));
     TRY(mem_alloc(&p->best_logit, n, classes * sizeof(double), error));
+    TRY(logistic_design_create(&p->design, p->train, p->d.task.train.records, p->width, error));
     for (int64_t k = 0; k < count; k++) {
         double share = count > 1 ? (double)k / (double)(count - 1) : 0.0;
         TRY(try_strength(p, strongest * pow(weakest / strongest, share), error));
@@ -163,6 +166,7 @@ static void close_probe(probe *p)
     mem_free(p->validation);
     mem_free(p->centre);
     mem_free(p->scale);
+    logistic_design_free(&p->design);
     mem_free(p->weight);
     mem_free(p->bias);
     mem_free(p->best_weight);
@@ -173,13 +177,34 @@ static void close_probe(probe *p)
     downstream_close(&p->d);
 }
 
-pclr_status pclr_probe(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *run,
-                       const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error)
+/* What makes two embeddings of a recording equal: encoder file, settings, dataset. */
+static pclr_status begin_embeddings(embeddings *kept, const char *dataset_path, const pclr_downstream_options *options,
+                                    const pclr_config *config, pclr_error *error)
 {
-    probe p = {.d = {.options = options, .config = config, .folder = run, .callbacks = callbacks, .method = "probe"}};
+    pclr_dataset *dataset = NULL;
+    char *yaml = NULL, *key = NULL, fingerprint[65];
+    pclr_status status;
+    TRY_GOTO(pclr_dataset_open(&dataset, dataset_path, error));
+    TRY_GOTO(dataset_fingerprint(dataset, fingerprint, error));
+    TRY_GOTO(config_to_yaml(config, &yaml, error));
+    TRY_GOTO(mem_printf(&key, error, "%s\n%s\n%s", fingerprint, options->encoder ? options->encoder : "", yaml));
+    status = embeddings_begin(kept, key, pclr_dataset_records(dataset), error);
+done:
+    pclr_dataset_destroy(&dataset);
+    mem_free(yaml);
+    mem_free(key);
+    return status;
+}
+
+pclr_status probe_run(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *run,
+                      const pclr_callbacks *callbacks, embeddings *kept, pclr_train_summary *summary, pclr_error *error)
+{
+    probe p = {.d = {.options = options, .config = config, .folder = run, .callbacks = callbacks, .method = "probe", .known = kept},
+               .kept = kept};
     char choices[256];
     pclr_status status;
     snprintf(p.d.spec.pool, sizeof p.d.spec.pool, "%s", config_text(config, "probe.pool"));
+    TRY_GOTO(begin_embeddings(kept, dataset_path, options, config, error));
     TRY_GOTO(downstream_open(&p.d, dataset_path, 0.0, error));
     TRY_GOTO(make_inputs(&p, error));
     TRY_GOTO(standardise(&p, error));
@@ -191,5 +216,14 @@ pclr_status pclr_probe(const char *dataset_path, const pclr_downstream_options *
     TRY_GOTO(downstream_save(&p.d, &result, summary, error));
 done:
     close_probe(&p);
+    return status;
+}
+
+pclr_status pclr_probe(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *run,
+                       const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error)
+{
+    embeddings kept = {0};
+    pclr_status status = probe_run(dataset_path, options, config, run, callbacks, &kept, summary, error);
+    embeddings_free(&kept);
     return status;
 }

@@ -78,8 +78,11 @@ static void check_logistic(double strength)
     problem p;
     double weight[CLASSES * D] = {0}, bias[CLASSES] = {0}, expected[D + 1];
     pclr_error error = {0};
+    logistic_design design;
     make_problem(&p);
-    if (logistic_fit(p.x, p.label, N, D, CLASSES, strength, weight, bias, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    if (logistic_design_create(&design, p.x, N, D, &error) != PCLR_OK) fail_msg("%s", error.message);
+    if (logistic_fit(&design, p.label, CLASSES, strength, weight, bias, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    logistic_design_free(&design);
     for (int c = 0; c < 2; c++) {
         char name[32];
         (void)snprintf(name, sizeof name, "logistic.%g.%d", strength, c);
@@ -97,6 +100,33 @@ static void test_logistic_is_scikit_learns(void **state)
     (void)state;
     check_logistic(1e-3);
     check_logistic(1e-1);
+}
+
+/* Fewer records than inputs: at the solution every weight is -1/lambda times the derivative of the data's loss by it. */
+static void test_logistic_with_few_records(void **state)
+{
+    enum { RECORDS = 12, INPUTS = 35 };
+    const double strength = 0.01;
+    double x[RECORDS * INPUTS], weight[INPUTS] = {0}, bias = 0.0, logit[RECORDS], intercept = 0.0;
+    uint8_t label[RECORDS];
+    logistic_design design;
+    pclr_error error = {0};
+    (void)state;
+    make_waves(x, (int64_t)RECORDS * INPUTS, 2.0);
+    for (int i = 0; i < RECORDS; i++) label[i] = x[i * INPUTS + 3] > 0.0;
+    if (logistic_design_create(&design, x, RECORDS, INPUTS, &error) != PCLR_OK) fail_msg("%s", error.message);
+    assert_true(design.axes <= RECORDS);
+    if (logistic_fit(&design, label, 1, strength, weight, &bias, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    logistic_apply(x, RECORDS, INPUTS, weight, &bias, 1, logit);
+    for (int i = 0; i < RECORDS; i++) logit[i] = (1.0 / (1.0 + exp(-logit[i])) - label[i]) / RECORDS;
+    for (int k = 0; k < INPUTS; k++) {
+        double slope = strength * weight[k];
+        for (int i = 0; i < RECORDS; i++) slope += logit[i] * x[i * INPUTS + k];
+        near(slope, 0.0, 1e-5);
+    }
+    for (int i = 0; i < RECORDS; i++) intercept += logit[i];
+    near(intercept, 0.0, 1e-5);
+    logistic_design_free(&design);
 }
 
 static void test_temperature_is_scipys(void **state)
@@ -137,7 +167,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_cycle_is_pytorchs),     cmocka_unit_test(test_warm_up_rises_and_cosine_falls),
-        cmocka_unit_test(test_logistic_is_scikit_learns), cmocka_unit_test(test_temperature_is_scipys),
+        cmocka_unit_test(test_logistic_is_scikit_learns),
+        cmocka_unit_test(test_logistic_with_few_records), cmocka_unit_test(test_temperature_is_scipys),
         cmocka_unit_test(test_threshold_separates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
