@@ -201,6 +201,10 @@ PCLR_MUST_USE PCLR_API pclr_status pclr_record_derive_leads(pclr_record *record,
 /* Writes WFDB: <folder>/<id>.hea and .dat (format 16, 1 uV a step) and, when there are annotations, <id>.<annotator>. */
 PCLR_MUST_USE PCLR_API pclr_status pclr_record_write_wfdb(const pclr_record *record, const char *folder, const char *annotator, pclr_error *error);
 
+/* For handing on: id and patient become keyed hashes, the start moves by the patient's own number of days, free text is dropped, age ends
+ * at 90. The key file is made where it is not there; the same key gives the same pseudonyms. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_record_deidentify(pclr_record *record, const char *key_path, pclr_error *error);
+
 /* All recordings under the given files and folders (searched to the bottom), sorted, each once. */
 typedef struct pclr_record_list {
     char **path;
@@ -267,16 +271,26 @@ typedef struct pclr_import_options {
     pclr_read_options read;
     int threads;               /* 0: all processors */
     bool strict;               /* any refused record is a failure */
+    const char *codes;         /* CSV code,name,class: a task of its base name from the codes of diagnoses; NULL */
+    int shard, shards;         /* import part 1..shards of the recordings only; shards 0: all. pclr_import_merge joins the parts */
+    bool deidentify;           /* ids become keyed hashes, dates move, paths are dropped, ages end at 90 */
+    const char *salt;          /* key file of deidentify, made where it is not there; NULL: physioclr.salt beside the dataset */
 } pclr_import_options;
 
 typedef struct pclr_import_summary {
     size_t found, imported, refused;
     double signal_hours, seconds;
     uint64_t bytes_read;
+    size_t resumed; /* recordings that an import which was stopped had done before */
 } pclr_import_summary;
 
-/* Reads every recording under `sources` into one dataset file; refused ones are listed in rejects.csv beside it. */
+/* Reads every recording under `sources` into one dataset file; refused ones are listed in rejects.csv beside it, codes of diagnoses
+ * and how often they were met in codes.csv. An import that was killed or stopped goes on when it is called again the same way, and
+ * gives the same bytes as one that was not. */
 PCLR_MUST_USE PCLR_API pclr_status pclr_import(const char *dataset_path, const char *const *sources, size_t source_count, const pclr_import_options *options, const pclr_callbacks *callbacks, pclr_import_summary *summary, pclr_error *error);
+/* Joins datasets imported in parts (shards), in the order given, into one as if imported at once. Of `options` only split and seed are
+ * used, and only where split is set; NULL: those of the parts. Features are computed afterwards. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_import_merge(const char *dataset_path, const char *const *parts, size_t count, const pclr_import_options *options, const pclr_callbacks *callbacks, pclr_import_summary *summary, pclr_error *error);
 
 /* ---- physiology: fiducial points and features -------------------------------------------------------- */
 

@@ -141,8 +141,7 @@ static pclr_status convert_lead(converter *c, const pclr_record *r, size_t chann
     return PCLR_OK;
 }
 
-/* Eight bytes a step; only to tell recordings apart and to notice changes. */
-static uint64_t hash_samples(const int16_t *sample, size_t count)
+uint64_t convert_hash(const int16_t *sample, size_t count)
 {
     uint64_t h = UINT64_C(0x9e3779b97f4a7c15), word;
     size_t bytes = count * sizeof *sample, at = 0;
@@ -195,7 +194,7 @@ static pclr_status convert_leads(converter *c, stored_record *s, const pclr_reco
         }
     }
     s->source_rate = r->rate;
-    s->hash = hash_samples(s->sample, (size_t)s->length * leads);
+    s->hash = convert_hash(s->sample, (size_t)s->length * leads);
     return PCLR_OK;
 }
 

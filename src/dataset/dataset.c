@@ -29,7 +29,7 @@ struct pclr_dataset {
     size_t leads, records;
     char **lead_name;
     int64_t samples;         /* rows of /signal */
-    int64_t chunk_rows;      /* samples a chunk */
+    int64_t chunk_rows;      /* samples a chunk; a contiguous /signal is one chunk */
     uint64_t *chunk_address; /* [chunks] byte offset in the file; UINT64_MAX: never written */
     size_t chunks;
     char *text_block[4];  /* id, source, patient, path */
@@ -70,32 +70,55 @@ static pclr_status read_root(pclr_dataset *d, hid_t file, pclr_error *error)
     return PCLR_OK;
 }
 
-/* Where the chunks of /signal lie in the file. Only plain chunks (no filters) of whole rows are read this way. */
-static pclr_status locate_chunks(pclr_dataset *d, hid_t file, pclr_error *error)
+/* One block: a single "chunk" of all rows. */
+static pclr_status locate_block(pclr_dataset *d, hid_t set, pclr_error *error)
+{
+    haddr_t address = H5Dget_offset(set);
+
+    d->chunk_rows = d->samples > 0 ? d->samples : 1;
+    d->chunks = 1;
+    TRY(mem_alloc(&d->chunk_address, 1, sizeof *d->chunk_address, error));
+    d->chunk_address[0] = address == HADDR_UNDEF ? UINT64_MAX : (uint64_t)address;
+    return PCLR_OK;
+}
+
+/* Chunks of whole rows without filters, as other programs may write them. */
+static pclr_status locate_chunks(pclr_dataset *d, hid_t set, hsize_t rows, pclr_error *error)
+{
+    d->chunk_rows = (int64_t)rows;
+    d->chunks = (size_t)(((hsize_t)d->samples + rows - 1) / rows);
+    TRY(mem_alloc(&d->chunk_address, d->chunks, sizeof *d->chunk_address, error));
+    for (size_t k = 0; k < d->chunks; k++) {
+        hsize_t offset[2] = {(hsize_t)k * rows, 0}, size = 0;
+        haddr_t address = HADDR_UNDEF;
+        unsigned mask = 0;
+        H5Dget_chunk_info_by_coord(set, offset, &mask, &address, &size);
+        d->chunk_address[k] = address == HADDR_UNDEF ? UINT64_MAX : (uint64_t)address;
+    }
+    return PCLR_OK;
+}
+
+/* Where /signal lies in the file, so that it can be read without HDF5. */
+static pclr_status locate_signal(pclr_dataset *d, hid_t file, pclr_error *error)
 {
     hsize_t extent[2] = {0}, chunk[2] = {0};
     hid_t set = H5Dopen2(file, "/signal", H5P_DEFAULT);
     if (set < 0) return error_set(error, PCLR_E_FORMAT, "/signal: not there; expected int16 [samples][leads]; import the archive again");
     hid_t space = H5Dget_space(set), creation = H5Dget_create_plist(set), type = H5Dget_type(set);
+    H5D_layout_t layout = H5Pget_layout(creation);
     int rank = H5Sget_simple_extent_ndims(space);
-    bool good = rank == 2 && H5Sget_simple_extent_dims(space, extent, NULL) == 2 && H5Pget_layout(creation) == H5D_CHUNKED &&
-                H5Pget_chunk(creation, 2, chunk) == 2 && H5Pget_nfilters(creation) == 0 && H5Tequal(type, H5T_STD_I16LE) > 0 &&
-                extent[1] == d->leads && chunk[1] == d->leads && chunk[0] > 0 && extent[0] < (hsize_t)INT64_MAX / 64;
-    pclr_status status =
-        good ? PCLR_OK
-             : error_set(error, PCLR_E_FORMAT, "/signal: not int16 [samples][%zu] in plain chunks; import the archive again", d->leads);
-    if (good) {
-        d->samples = (int64_t)extent[0];
-        d->chunk_rows = (int64_t)chunk[0];
-        d->chunks = (size_t)((extent[0] + chunk[0] - 1) / chunk[0]);
-        status = mem_alloc(&d->chunk_address, d->chunks, sizeof *d->chunk_address, error);
-    }
-    for (size_t k = 0; status == PCLR_OK && k < d->chunks; k++) {
-        hsize_t offset[2] = {(hsize_t)k * chunk[0], 0}, size = 0;
-        haddr_t address = HADDR_UNDEF;
-        unsigned mask = 0;
-        H5Dget_chunk_info_by_coord(set, offset, &mask, &address, &size);
-        d->chunk_address[k] = address == HADDR_UNDEF ? UINT64_MAX : (uint64_t)address;
+    bool good = rank == 2 && H5Sget_simple_extent_dims(space, extent, NULL) == 2 && H5Tequal(type, H5T_STD_I16LE) > 0 &&
+                extent[1] == d->leads && extent[0] < (hsize_t)INT64_MAX / 64;
+    bool block = layout == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0;
+    bool chunks = layout == H5D_CHUNKED && H5Pget_chunk(creation, 2, chunk) == 2 && H5Pget_nfilters(creation) == 0 &&
+                  chunk[1] == d->leads && chunk[0] > 0;
+    pclr_status status = PCLR_OK;
+
+    d->samples = good ? (int64_t)extent[0] : 0;
+    if (!good || (!block && !chunks)) {
+        status = error_set(error, PCLR_E_FORMAT, "/signal: not plain int16 [samples][%zu]; expected no filters; import the archive again", d->leads);
+    } else {
+        status = block ? locate_block(d, set, error) : locate_chunks(d, set, chunk[0], error);
     }
     H5Tclose(type);
     H5Pclose(creation);
@@ -166,7 +189,7 @@ static pclr_status open_parts(pclr_dataset *d, const char *path, hid_t *file, pc
     TRY(mem_strdup(&d->path, path, error));
     TRY(h5_open(file, path, false, error));
     TRY(read_root(d, *file, error));
-    TRY(locate_chunks(d, *file, error));
+    TRY(locate_signal(d, *file, error));
     TRY(read_rows(d, *file, error));
     TRY(index_ids(d, error));
     TRY(h5_members(*file, "/labels", &d->task, &d->tasks, error));

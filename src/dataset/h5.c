@@ -43,12 +43,12 @@ pclr_status h5_open(hid_t *file, const char *path, bool writable, pclr_error *er
                      is_hdf5 ? "HDF5 cannot open it" : "not an HDF5 file");
 }
 
-pclr_status h5_create(hid_t *file, const char *path, pclr_error *error)
+pclr_status h5_create(hid_t *file, const char *path, hid_t access, pclr_error *error)
 {
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
 
     H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-    QUIET(*file = H5Fcreate(path, H5F_ACC_TRUNC, creation, H5P_DEFAULT));
+    QUIET(*file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access));
     H5Pclose(creation);
     return *file >= 0 ? PCLR_OK : error_set(error, PCLR_E_IO, "%s: cannot create; is the folder there and writable?", path);
 }
@@ -259,11 +259,14 @@ pclr_status h5_write(hid_t file, const char *name, hid_t type, size_t rows, size
 {
     hsize_t extent[RANK_MAX] = {rows, columns};
     hid_t space = H5Screate_simple(columns ? 2 : 1, extent, NULL), set = -1;
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     herr_t result = -1;
 
-    QUIET(set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Pset_obj_track_times(creation, false); /* the same content gives the same bytes */
+    QUIET(set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
     if (set >= 0) QUIET(result = rows ? H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) : 0);
     if (set >= 0) H5Dclose(set);
+    H5Pclose(creation);
     H5Sclose(space);
     return result >= 0 ? PCLR_OK : not_written(error, name);
 }

@@ -9,7 +9,7 @@
 
 /* Opens for reading with file locking off (network file systems refuse locks), or for changing. */
 pclr_status h5_open(hid_t *file, const char *path, bool writable, pclr_error *error);
-pclr_status h5_create(hid_t *file, const char *path, pclr_error *error);
+pclr_status h5_create(hid_t *file, const char *path, hid_t access, pclr_error *error); /* access: H5P_DEFAULT or a list */
 /* Closing a file that was written tells late errors. */
 pclr_status h5_close(hid_t *file, const char *path, pclr_error *error);
 bool h5_has(hid_t file, const char *name); /* an object at an absolute path, its parents included */

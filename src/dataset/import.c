@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Import: recordings are read and converted by all threads, a batch at a time, and appended by one writer in the order of their
- * paths; memory is that of a batch, whatever the archive's size, and the file is the same whatever the number of threads.
+ * paths; memory is that of a batch, whatever the archive's size, and the file is the same whatever the number of threads. What was
+ * done is written to a journal, so that an import that was stopped goes on when it is started again.
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,16 +11,16 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "dataset/import.h"
+#include "record/deidentify.h"
 
 enum { BATCH_PER_THREAD = 8, THREADS_MAX = 256 };
 
 typedef struct item {
     pclr_status status;
     pclr_error error;
-    bool left_out;
+    journal_entry entry; /* texts belong to stored.record, error or the journal */
     stored_record stored;
     layout_facts facts, told; /* of the archive's layout; of --labels */
-    int64_t bytes;
 } item;
 
 typedef struct import_job {
@@ -27,6 +28,7 @@ typedef struct import_job {
     const pclr_callbacks *callbacks;
     pclr_import_summary *summary;
     pclr_record_list *list;
+    size_t begin, end; /* recordings of the list that this shard imports */
     archive_set archives;
     size_t *archive_of;
     convert_target target;
@@ -35,7 +37,12 @@ typedef struct import_job {
     item *item;          /* [batch] */
     size_t batch, first; /* recordings [first, first + batch) are in work */
     store *store;
+    journal *journal;
+    size_t resumed; /* recordings from `begin` on that the journal tells of */
     label_set labels;
+    code_book codes;
+    measure_set measures;
+    pseudonyms pseudonyms;
     text rejects;
     size_t left_out, offsets_removed;
     size_t warnings;
@@ -53,25 +60,61 @@ static void ask_layouts(const import_job *job, size_t index, item *it)
     if (job->archives.labels.layout) job->archives.labels.layout->facts(job->archives.labels.state, job->list->path[index], &it->told);
 }
 
+static void describe(item *it)
+{
+    const stored_record *s = &it->stored;
+    const pclr_record *r = s->record;
+
+    it->entry.length = s->length;
+    it->entry.source_rate = s->source_rate;
+    it->entry.lead_mask = s->lead_mask;
+    it->entry.warnings = (uint32_t)r->warnings;
+    it->entry.hash = s->hash;
+    it->entry.offset_removed = s->offset_removed;
+    it->entry.sex = (uint8_t)r->sex;
+    it->entry.age = r->age;
+    it->entry.patient = r->patient;
+    it->entry.diagnoses = r->diagnoses;
+    it->entry.comments = r->comments;
+    it->entry.time = r->start_time;
+}
+
+static void read_item(import_job *job, size_t index, int thread, item *it)
+{
+    pclr_record *record = NULL;
+    pclr_read_options read = job->options->read;
+
+    read.derive_leads = true;
+    it->status = pclr_record_read(&record, job->list->path[index], &read, &it->error);
+    if (it->status == PCLR_OK) {
+        it->entry.bytes = (int64_t)(record->leads * record->samples * sizeof(int16_t));
+        it->status = convert_record(job->converter[thread], &it->stored, &record, it->facts.lead, &it->error);
+    }
+    pclr_record_destroy(&record);
+    if (it->status == PCLR_OK) {
+        describe(it);
+    } else {
+        it->entry.outcome = JOURNAL_REFUSED;
+        it->entry.reason = it->error.message;
+    }
+}
+
 static pclr_status work(void *user, size_t k, int thread, pclr_error *error)
 {
     import_job *job = user;
     item *it = &job->item[k];
-    const char *path = job->list->path[job->first + k];
-    pclr_record *record = NULL;
-    pclr_read_options read = job->options->read;
+    size_t index = job->first + k;
 
     (void)error; /* a recording that fails is listed and stops nothing */
-    read.derive_leads = true;
-    ask_layouts(job, job->first + k, it);
-    it->left_out = it->facts.leave_out;
-    if (it->left_out) return PCLR_OK;
-    it->status = pclr_record_read(&record, path, &read, &it->error);
-    if (it->status == PCLR_OK) {
-        it->bytes = (int64_t)(record->leads * record->samples * sizeof(int16_t));
-        it->status = convert_record(job->converter[thread], &it->stored, &record, it->facts.lead, &it->error);
+    ask_layouts(job, index, it);
+    if (index - job->begin < job->resumed) {
+        journal_get(job->journal, index - job->begin, &it->entry);
+        it->stored.length = it->entry.length;
+    } else if (it->facts.leave_out) {
+        it->entry.outcome = JOURNAL_LEFT_OUT;
+    } else {
+        read_item(job, index, thread, it);
     }
-    pclr_record_destroy(&record);
     return PCLR_OK;
 }
 
@@ -94,63 +137,102 @@ static uint8_t split_from_word(const char *word)
     return strcmp(word, "test") == 0 ? PCLR_SPLIT_TEST : PCLR_SPLIT_NONE;
 }
 
+/* Texts of a row that are made for it. */
+typedef struct row_texts {
+    char id[512], time[40], patient[PSEUDONYM_SIZE];
+} row_texts;
+
 /* What the tables tell goes before what the recording itself tells; --labels before the archive's own. */
-static store_row make_row(const import_job *job, size_t index, const item *it, char *id, size_t id_size)
+static store_row make_row(const import_job *job, size_t index, const item *it, row_texts *texts)
 {
-    const pclr_record *r = it->stored.record;
+    const journal_entry *e = &it->entry;
     const layout_facts *from[] = {&it->told, &it->facts};
-    store_row row = {.id = id,
+    store_row row = {.id = texts->id,
                      .source = job->archives.archive[job->archive_of[index]].source,
-                     .patient = r->patient ? r->patient : "",
+                     .patient = e->patient ? e->patient : "",
                      .path = job->list->path[index],
-                     .source_rate = it->stored.source_rate,
-                     .age = r->age >= 0 ? r->age : NAN,
-                     .sex = (uint8_t)r->sex,
-                     .lead_mask = it->stored.lead_mask,
+                     .time = texts->time,
+                     .source_rate = e->source_rate,
+                     .age = e->age >= 0 ? e->age : NAN,
+                     .sex = e->sex,
+                     .lead_mask = e->lead_mask,
                      .fold = -1,
-                     .hash = it->stored.hash,
+                     .hash = e->hash,
                      .told_split = PCLR_SPLIT_NONE};
 
-    layout_record_id(job->list->path[index], id, id_size);
+    layout_record_id(job->list->path[index], texts->id, sizeof texts->id);
+    snprintf(texts->time, sizeof texts->time, "%s", e->time ? e->time : "");
     for (int k = 1; k >= 0; k--) {
         if (from[k]->patient[0]) row.patient = from[k]->patient;
         if (from[k]->age >= 0 && from[k]->age <= 130) row.age = (float)from[k]->age;
         if (from[k]->sex != PCLR_SEX_UNKNOWN) row.sex = (uint8_t)from[k]->sex;
         if (from[k]->fold >= 0) row.fold = from[k]->fold;
+        if (from[k]->time && *from[k]->time) snprintf(texts->time, sizeof texts->time, "%s", from[k]->time);
         if (split_from_word(from[k]->split) != PCLR_SPLIT_NONE) row.told_split = split_from_word(from[k]->split);
     }
+    if (strlen(texts->time) > 10 && texts->time[10] == ' ') texts->time[10] = 'T';
     return row;
+}
+
+/* Ids become keyed hashes, dates move with the patient, paths are dropped. */
+static void hide_person(const import_job *job, store_row *row, row_texts *texts)
+{
+    char key[640], time[40];
+
+    snprintf(key, sizeof key, "%s/%s", row->source, row->patient[0] ? row->patient : texts->id);
+    date_shift(texts->time, pseudonym_days(&job->pseudonyms, key), time, sizeof time);
+    snprintf(texts->time, sizeof texts->time, "%s", time);
+    pseudonym_make(&job->pseudonyms, "patient", row->patient[0] ? key : "", texts->patient);
+    pseudonym_make(&job->pseudonyms, "record", texts->id, key);
+    snprintf(texts->id, sizeof texts->id, "%.16s", key);
+    row->patient = texts->patient;
+    row->path = "";
+    row->age = deidentify_age(row->age);
+}
+
+static pclr_status state_labels(import_job *job, size_t index, const item *it, size_t record, pclr_error *error)
+{
+    const archive *a = &job->archives.archive[job->archive_of[index]], *told = &job->archives.labels;
+
+    TRY(header_labels(it->entry.diagnoses, it->entry.comments, record, &job->labels, error));
+    if (a->layout) TRY(a->layout->label(a->state, &it->facts, record, &job->labels, error));
+    return told->layout ? told->layout->label(told->state, &it->told, record, &job->labels, error) : PCLR_OK;
+}
+
+static pclr_status take_imported(import_job *job, size_t index, item *it, pclr_error *error)
+{
+    row_texts texts;
+    size_t record;
+    store_row row = make_row(job, index, it, &texts);
+
+    if (job->options->deidentify) hide_person(job, &row, &texts);
+    TRY(store_append(job->store, &it->stored, &row, &record, error));
+    TRY(state_labels(job, index, it, record, error));
+    job->summary->imported++;
+    job->summary->signal_hours += (double)it->entry.length / job->target.rate / 3600;
+    job->summary->bytes_read += (uint64_t)it->entry.bytes;
+    job->offsets_removed += it->entry.offset_removed;
+    job->warnings += it->entry.warnings;
+    return PCLR_OK;
 }
 
 static pclr_status take(import_job *job, size_t index, item *it, pclr_error *error)
 {
-    const archive *a = &job->archives.archive[job->archive_of[index]];
-    char id[512];
-    size_t record;
-
-    if (it->left_out) {
-        job->left_out++;
-        return PCLR_OK;
-    }
     if (it->status == PCLR_E_MEMORY) {
         if (error) *error = it->error;
         return it->status;
     }
-    if (it->status != PCLR_OK) {
-        reject(job, job->list->path[index], it->error.message);
-        return PCLR_OK;
+    switch (it->entry.outcome) {
+    case JOURNAL_LEFT_OUT:
+        job->left_out++;
+        break;
+    case JOURNAL_REFUSED:
+        reject(job, job->list->path[index], it->entry.reason ? it->entry.reason : "");
+        break;
+    default:
+        TRY(take_imported(job, index, it, error));
     }
-    store_row row = make_row(job, index, it, id, sizeof id);
-    TRY(store_append(job->store, &it->stored, &row, &record, error));
-    TRY(header_labels(it->stored.record, record, &job->labels, error));
-    if (a->layout) TRY(a->layout->label(a->state, &it->facts, record, &job->labels, error));
-    if (job->archives.labels.layout)
-        TRY(job->archives.labels.layout->label(job->archives.labels.state, &it->told, record, &job->labels, error));
-    job->summary->imported++;
-    job->summary->signal_hours += (double)it->stored.length / job->target.rate / 3600;
-    job->summary->bytes_read += (uint64_t)it->bytes;
-    job->offsets_removed += it->stored.offset_removed;
-    job->warnings += it->stored.record->warnings;
+    if (index - job->begin >= job->resumed) journal_add(job->journal, &it->entry);
     return PCLR_OK;
 }
 
@@ -170,13 +252,62 @@ static pclr_status check_splits(const char *words, pclr_error *error)
     return status;
 }
 
+/* The part of the list that falls to this shard: contiguous, so that shards joined in order are the whole. */
+static pclr_status choose_shard(import_job *job, pclr_error *error)
+{
+    const pclr_import_options *o = job->options;
+    size_t count = job->list->count, shards = o->shards > 0 ? (size_t)o->shards : 1;
+
+    if (o->shards > 0 && (o->shard < 1 || o->shard > o->shards)) {
+        return error_set(error, PCLR_E_ARGUMENT, "shard %d of %d; expected 1 to %d", o->shard, o->shards, o->shards);
+    }
+    size_t shard = o->shards > 0 ? (size_t)o->shard : 1;
+    job->begin = count * (shard - 1) / shards;
+    job->end = count * shard / shards;
+    job->summary->found = job->end - job->begin;
+    if (job->end > job->begin) return PCLR_OK;
+    return error_set(error, PCLR_E_DATA, "shard %zu of %zu: no recordings of %zu; expected at least one; use fewer shards", shard, shards,
+                     count);
+}
+
+static pclr_status open_journal(import_job *job, const char *dataset_path, pclr_error *error)
+{
+    char key[65], *path = NULL;
+
+    resume_key(key, job->options, &job->target, job->list->path + job->begin, job->end - job->begin, store_data_start(job->store));
+    TRY(mem_printf(&path, error, "%s.journal", dataset_path));
+    pclr_status status = journal_open(&job->journal, path, key, error);
+    mem_free(path);
+    if (status != PCLR_OK || journal_count(job->journal) == 0) return status;
+    TRY(resume_verify(job->journal, job->store, &job->target, job->threads, &job->resumed, error));
+    TRY(journal_cut(job->journal, job->resumed, error));
+    job->summary->resumed = job->resumed;
+    callbacks_log(job->callbacks, PCLR_LOG_INFO, "goes on after %zu recordings of an import that was stopped", job->resumed);
+    return PCLR_OK;
+}
+
+static pclr_status prepare_words(import_job *job, const char *dataset_path, pclr_error *error)
+{
+    const pclr_import_options *o = job->options;
+    char *salt = NULL;
+
+    TRY(check_splits(o->split, error));
+    TRY(codes_open(&job->codes, o->codes, error));
+    job->labels.codes = &job->codes;
+    job->labels.measures = &job->measures;
+    if (!o->deidentify) return PCLR_OK;
+    TRY(o->salt ? mem_strdup(&salt, o->salt, error) : beside_path(&salt, dataset_path, false, "physioclr.salt", error));
+    pclr_status status = pseudonyms_open(&job->pseudonyms, salt, error);
+    mem_free(salt);
+    return status;
+}
+
 static pclr_status prepare(import_job *job, const char *dataset_path, const char *const *sources, size_t source_count, pclr_error *error)
 {
     const pclr_import_options *o = job->options;
 
-    TRY(check_splits(o->split, error));
+    TRY(prepare_words(job, dataset_path, error));
     TRY(pclr_record_find(&job->list, sources, source_count, error));
-    job->summary->found = job->list->count;
     if (job->list->count == 0) {
         return error_set(error, PCLR_E_DATA, "%s: no recordings found; expected files of a format in docs/formats.md; check the folder",
                          source_count ? sources[0] : "import");
@@ -185,34 +316,46 @@ static pclr_status prepare(import_job *job, const char *dataset_path, const char
     TRY(archives_find(&job->archives, job->archive_of, job->list, sources, source_count, o->layout, o->labels, error));
     job->target.rate = o->rate > 0 ? o->rate : 500;
     TRY(convert_choose_leads(&job->target, o->leads, job->list, &job->archives, job->archive_of, &o->read, error));
+    TRY(choose_shard(job, error));
     job->threads = parallel_threads(o->threads);
     if (job->threads > THREADS_MAX) job->threads = THREADS_MAX;
     for (int t = 0; t < job->threads; t++) TRY(converter_create(&job->converter[t], &job->target, error));
     job->batch = (size_t)job->threads * BATCH_PER_THREAD;
     TRY(mem_alloc(&job->item, job->batch, sizeof *job->item, error));
     text_add(&job->rejects, "record,reason\n");
-    return store_create(&job->store, dataset_path, &job->target, error);
+    TRY(store_create(&job->store, dataset_path, &job->target, error));
+    return open_journal(job, dataset_path, error);
+}
+
+static pclr_status take_batch(import_job *job, size_t n, pclr_error *error)
+{
+    pclr_status status = PCLR_OK;
+
+    for (size_t k = 0; k < n; k++) {
+        if (status == PCLR_OK) status = take(job, job->first + k, &job->item[k], error);
+        stored_record_free(&job->item[k].stored);
+    }
+    return status == PCLR_OK ? journal_flush(job->journal, error) : status;
 }
 
 static pclr_status run_batches(import_job *job, pclr_error *error)
 {
-    progress p = progress_begin(job->callbacks, "import", "records", job->list->count);
+    size_t count = job->end - job->begin;
+    double begin = clock_seconds();
+    progress p = progress_begin(job->callbacks, "import", "records", count);
 
-    for (job->first = 0; job->first < job->list->count; job->first += job->batch) {
-        size_t left = job->list->count - job->first, n = left < job->batch ? left : job->batch;
+    for (job->first = job->begin; job->first < job->end; job->first += job->batch) {
+        size_t left = job->end - job->first, n = left < job->batch ? left : job->batch, done = job->first - job->begin;
+        char speed[32];
         if (callbacks_stop(job->callbacks)) {
-            return error_set(error, PCLR_E_INTERRUPTED, "import: stopped after %zu of %zu recordings; nothing was written", job->first,
-                             job->list->count);
+            return error_set(error, PCLR_E_INTERRUPTED, "import: stopped after %zu of %zu recordings; the same command goes on from there",
+                             done, count);
         }
         memset(job->item, 0, job->batch * sizeof *job->item);
         TRY(parallel_for(n, job->threads, work, job, error));
-        pclr_status status = PCLR_OK;
-        for (size_t k = 0; k < n; k++) {
-            if (status == PCLR_OK) status = take(job, job->first + k, &job->item[k], error);
-            stored_record_free(&job->item[k].stored);
-        }
-        if (status != PCLR_OK) return status;
-        progress_update(&p, job->first + n, NULL);
+        TRY(take_batch(job, n, error));
+        snprintf(speed, sizeof speed, "%.1f MB/s", 1e-6 * (double)job->summary->bytes_read / fmax(clock_seconds() - begin, 1e-3));
+        progress_update(&p, done + n, speed);
     }
     progress_end(&p, NULL);
     return PCLR_OK;
@@ -220,23 +363,32 @@ static pclr_status run_batches(import_job *job, pclr_error *error)
 
 static pclr_status write_rejects(const import_job *job, const char *dataset_path, pclr_error *error)
 {
-    char *folder = NULL, *path = NULL;
-    pclr_status status;
+    char *path = NULL;
 
     TRY(text_ok(&job->rejects, error));
-    TRY_GOTO(path_folder(&folder, dataset_path, error));
-    TRY_GOTO(path_join(&path, folder, "rejects.csv", error));
-    status = file_write(path, job->rejects.data, job->rejects.length, error);
-done:
-    mem_free(folder);
+    TRY(beside_path(&path, dataset_path, job->options->shards > 0, "rejects.csv", error));
+    pclr_status status = file_write(path, job->rejects.data, job->rejects.length, error);
     mem_free(path);
     return status;
 }
 
-static pclr_status finish(import_job *job, const char *dataset_path, pclr_error *error)
+static pclr_status write_codes(const import_job *job, const char *dataset_path, pclr_error *error)
 {
-    const pclr_import_options *o = job->options;
+    char *path = NULL;
+    uint64_t codes = 0, records = 0;
 
+    TRY(beside_path(&path, dataset_path, job->options->shards > 0, "codes.csv", error));
+    pclr_status status = codes_write(&job->codes, path, &codes, &records, error);
+    mem_free(path);
+    if (codes) {
+        callbacks_log(job->callbacks, PCLR_LOG_INFO, "%llu codes, told %llu times, have no class: see codes.csv", (unsigned long long)codes,
+                      (unsigned long long)records);
+    }
+    return status;
+}
+
+static void tell_oddities(const import_job *job)
+{
     if (job->left_out) callbacks_log(job->callbacks, PCLR_LOG_INFO, "%zu recordings left out: copies at another rate", job->left_out);
     if (job->offsets_removed) {
         callbacks_log(job->callbacks, PCLR_LOG_INFO, "%zu recordings have a lead beyond 32.767 mV; its median was taken away",
@@ -244,7 +396,15 @@ static pclr_status finish(import_job *job, const char *dataset_path, pclr_error 
     }
     if (job->warnings)
         callbacks_log(job->callbacks, PCLR_LOG_INFO, "%zu oddities were tolerated; see them with `physioclr check`", job->warnings);
+}
+
+static pclr_status finish(import_job *job, const char *dataset_path, pclr_error *error)
+{
+    const pclr_import_options *o = job->options;
+
+    tell_oddities(job);
     TRY(write_rejects(job, dataset_path, error));
+    TRY(write_codes(job, dataset_path, error));
     if (o->strict && job->summary->refused) {
         return error_set(error, PCLR_E_DATA, "%zu of %zu recordings refused; expected none (strict); see rejects.csv",
                          job->summary->refused, job->summary->found);
@@ -254,11 +414,17 @@ static pclr_status finish(import_job *job, const char *dataset_path, pclr_error 
                          job->summary->found);
     }
     TRY(labels_finish(&job->labels, error));
+    TRY(measures_finish(&job->measures, store_count(job->store), error));
     return store_finish(job->store, &job->labels, o->split, o->seed, error);
 }
 
-static void release(import_job *job)
+/* What was done stays for another try when the work was stopped or the machine failed, not when the answer is final. */
+static void release(import_job *job, pclr_status status)
 {
+    bool keep = status == PCLR_E_INTERRUPTED || status == PCLR_E_IO || status == PCLR_E_MEMORY;
+
+    if (job->store) store_keep(job->store, keep);
+    journal_close(&job->journal, keep);
     pclr_record_list_destroy(&job->list);
     archives_free(&job->archives);
     for (int t = 0; t < job->threads; t++) converter_destroy(&job->converter[t]);
@@ -266,6 +432,8 @@ static void release(import_job *job)
     mem_free(job->item);
     store_destroy(&job->store);
     labels_free(&job->labels);
+    codes_free(&job->codes);
+    measures_free(&job->measures);
     text_free(&job->rejects);
 }
 
@@ -282,6 +450,6 @@ pclr_status pclr_import(const char *dataset_path, const char *const *sources, si
     if (status == PCLR_OK) status = run_batches(&job, error);
     if (status == PCLR_OK) status = finish(&job, dataset_path, error);
     s->seconds = clock_seconds() - begin;
-    release(&job);
+    release(&job, status);
     return status;
 }

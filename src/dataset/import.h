@@ -6,6 +6,7 @@
 #include <physioclr.h>
 
 #include "base/memory.h"
+#include "dataset/journal.h"
 #include "dataset/layouts/layout.h"
 
 /* ---- archives (archives.c) ---- */
@@ -53,6 +54,8 @@ void converter_destroy(converter **c);
 /* Takes the record over (its signal is freed). single: the standard lead that a single unnamed lead stands for, or NULL. */
 pclr_status convert_record(converter *c, stored_record *out, pclr_record **record, const char *single, pclr_error *error);
 void stored_record_free(stored_record *s);
+/* Of samples as they are stored; eight bytes a step, only to tell recordings apart and to notice changes. */
+uint64_t convert_hash(const int16_t *sample, size_t count);
 /* A recording that is not imported, as a dataset of the converter's target would give it back: the target's leads that are there or
  * derivable, in its order, at its rate, rounded to microvolts. `record` is not changed. single: the target's lead that II, else I, else
  * the first channel stands for in a recording with none of the target's leads; NULL: such a recording is refused. */
@@ -64,7 +67,7 @@ pclr_status convert_choose_leads(convert_target *target, const char *wanted, con
 /* ---- the growing file (store.c) ---- */
 
 typedef struct store_row {
-    const char *id, *source, *patient, *path;
+    const char *id, *source, *patient, *path, *time; /* time: ISO 8601, "" unknown */
     int64_t start, length;
     double source_rate;
     float age; /* NaN unknown */
@@ -76,14 +79,32 @@ typedef struct store_row {
 } store_row;
 
 typedef struct store store;
+/* Opens path.partial for writing; samples that lie in it from an interrupted import are kept. */
 pclr_status store_create(store **s, const char *path, const convert_target *target, pclr_error *error);
-/* Appends samples and a row; the row's texts are copied. *index: its number. */
+/* Appends samples and a row; the row's texts are copied. *index: its number. samples->sample NULL: they are in the file already. */
 pclr_status store_append(store *s, const stored_record *samples, const store_row *row, size_t *index, pclr_error *error);
+/* Rows of samples of the partial file, whether appended in this run or left by another. Any thread. */
+pclr_status store_read(const store *s, int64_t row, int64_t rows, int16_t *out, pclr_error *error);
+int64_t store_data_start(const store *s); /* byte of the file at which samples begin */
 size_t store_count(const store *s);
 const store_row *store_get(const store *s, size_t index);
-/* Writes rows, labels and splits, and gives the file its name. */
+/* Writes rows, labels, measurements and splits, and gives the file its name. */
 pclr_status store_finish(store *s, const label_set *labels, const char *splits, uint64_t seed, pclr_error *error);
-void store_destroy(store **s); /* an unfinished file is removed */
+void store_keep(store *s, bool keep); /* whether the partial file stays when the store is destroyed unfinished */
+void store_destroy(store **s);
+
+/* ---- going on after a kill (resume.c) ---- */
+
+/* Hex SHA-256 of everything that decides what an import stores: options, leads, recordings. key[65] */
+void resume_key(char *key, const pclr_import_options *options, const convert_target *target, char *const *path, size_t count,
+                int64_t data_start);
+/* How many entries of the journal are usable: their samples lie in the partial file unharmed. */
+pclr_status resume_verify(const journal *j, const store *s, const convert_target *target, int threads, size_t *usable, pclr_error *error);
+
+/* ---- files beside the dataset (beside.c) ---- */
+
+/* The path of a file beside a dataset: "rejects.csv", or "NAME.rejects.csv" beside a shard NAME.h5. */
+pclr_status beside_path(char **path, const char *dataset_path, bool shard, const char *name, pclr_error *error);
 
 /* ---- splits (splits.c) ---- */
 

@@ -41,6 +41,15 @@ pclr_status labels_task(label_set *set, const char *name, const char *const *cla
     return PCLR_OK;
 }
 
+pclr_status labels_class(label_set *set, size_t task, const char *class_name, pclr_error *error)
+{
+    label_task *t = &set->task[task];
+    size_t k = 0;
+
+    while (k < t->classes && strcmp(t->class_name[k], class_name) != 0) k++;
+    return k < t->classes ? PCLR_OK : add_class(t, class_name, &k, error);
+}
+
 pclr_status labels_know(label_set *set, size_t task, size_t record, pclr_error *error)
 {
     label_task *t = &set->task[task];
@@ -72,6 +81,33 @@ pclr_status labels_state(label_set *set, size_t task, size_t record, const char 
     }
     t->pair[t->pairs++] = (struct label_pair){(uint32_t)record, (uint32_t)k};
     return PCLR_OK;
+}
+
+static pclr_status map_task(label_set *set, size_t *task, pclr_error *error)
+{
+    return labels_task(set, set->codes->task, (const char *const *)set->codes->class_name, set->codes->classes, task, error);
+}
+
+pclr_status labels_codes_told(label_set *set, size_t record, pclr_error *error)
+{
+    size_t task;
+
+    if (!set->codes || !set->codes->task) return PCLR_OK;
+    TRY(map_task(set, &task, error));
+    return labels_know(set, task, record, error);
+}
+
+pclr_status labels_code(label_set *set, size_t record, const char *code, const char *builtin, pclr_error *error)
+{
+    const char *name = NULL;
+    size_t task;
+    bool taken;
+
+    if (!set->codes) return PCLR_OK;
+    TRY(codes_see(set->codes, code, builtin, record, &name, error));
+    if (!name || !*name) return PCLR_OK;
+    TRY(map_task(set, &task, error));
+    return labels_state(set, task, record, name, &taken, error);
 }
 
 typedef struct named_class {

@@ -1,48 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The growing dataset file: samples leave in whole chunks as they come, rows and labels at the end; then the file gets its name. */
+/*
+ * The growing dataset file. While an import runs, FILE.partial holds the samples alone, at the place where they lie in the finished
+ * file; rows and labels are kept in memory. At the end HDF5 writes everything but the samples into a file of its own, FILE.frame, in
+ * which the place of the samples is a hole; what lies before and behind the hole is copied around the samples. So the samples are
+ * written once, /signal is one contiguous block, and a process that dies leaves samples that another can go on from.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "dataset/h5.h"
 #include "dataset/import.h"
 
-enum { CHUNK_ROWS = 1 << 15 }; /* 65 s at 500 Hz, 768 KB of 12 leads */
+enum { ALIGNMENT = 4096 }; /* samples begin on a page, so that the block can be mapped */
 
 struct store {
-    char *path, *temporary;
-    hid_t file, signal;
+    char *path, *partial, *frame;
+    int descriptor;     /* of the partial file */
+    bool keep;          /* the partial file outlives the store */
+    int64_t data_start; /* byte at which /signal begins */
     convert_target target;
-    int16_t *chunk;  /* [CHUNK_ROWS][leads] being filled */
-    int64_t filled;  /* rows of it */
-    int64_t written; /* rows in the file */
+    int64_t written; /* rows of samples in the file */
     store_row *row;
     size_t rows, row_capacity;
     arena *texts;
 };
 
-static pclr_status create_signal(store *s, pclr_error *error)
-{
-    hsize_t extent[2] = {0, s->target.leads}, most[2] = {H5S_UNLIMITED, s->target.leads}, chunk[2] = {CHUNK_ROWS, s->target.leads};
-    const char *name[12];
+/* ---- where the samples lie ---- */
 
-    hid_t space = H5Screate_simple(2, extent, most), creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk(creation, 2, chunk);
-    H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
-    H5Pset_chunk_cache(access, 1, 0, 1); /* chunks are written whole: no cache */
-    s->signal = H5Dcreate2(s->file, "/signal", H5T_STD_I16LE, space, H5P_DEFAULT, creation, access);
+/* Makes a file with an empty place for /signal [rows][leads] and tells where it begins. in_memory: nothing reaches the disk. */
+static pclr_status make_frame(const char *path, int64_t rows, size_t leads, bool in_memory, int64_t *offset, pclr_error *error)
+{
+    hsize_t extent[2] = {(hsize_t)rows, leads};
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS), layout = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(2, extent, NULL);
+    hid_t file = -1, set = -1;
+    haddr_t place = HADDR_UNDEF;
+
+    H5Pset_alignment(access, 1, ALIGNMENT);
+    if (in_memory) H5Pset_fapl_core(access, 1 << 16, false);
+    H5Pset_layout(layout, H5D_CONTIGUOUS);
+    H5Pset_alloc_time(layout, H5D_ALLOC_TIME_EARLY);
+    H5Pset_fill_time(layout, H5D_FILL_TIME_NEVER);
+    H5Pset_obj_track_times(layout, false); /* the same archive gives the same bytes */
+    pclr_status status = h5_create(&file, path, access, error);
+    if (status == PCLR_OK) set = H5Dcreate2(file, "/signal", H5T_STD_I16LE, space, H5P_DEFAULT, layout, H5P_DEFAULT);
+    if (set >= 0) {
+        place = H5Dget_offset(set);
+        H5Dclose(set);
+    }
     H5Pclose(access);
-    H5Pclose(creation);
+    H5Pclose(layout);
     H5Sclose(space);
-    if (s->signal < 0) return error_set(error, PCLR_E_IO, "%s: HDF5 could not create /signal", s->temporary);
-    for (size_t k = 0; k < s->target.leads; k++) name[k] = s->target.lead_name[k];
-    TRY(h5_set_text(s->file, "/", "format", "physioclr-dataset", error));
-    TRY(h5_set_number(s->file, "/", "version", 1, error));
-    TRY(h5_set_number(s->file, "/", "sampling_rate", s->target.rate, error));
-    TRY(h5_set_number(s->file, "/", "microvolt_per_unit", 1, error));
-    return h5_set_texts(s->file, "/", "leads", name, s->target.leads, error);
+    if (status == PCLR_OK) status = h5_close(&file, path, error);
+    if (status == PCLR_OK && place == HADDR_UNDEF) status = error_set(error, PCLR_E_IO, "%s: HDF5 could not create /signal", path);
+    *offset = (int64_t)place;
+    return status;
 }
 
 pclr_status store_create(store **store_address, const char *path, const convert_target *target, pclr_error *error)
@@ -51,35 +67,51 @@ pclr_status store_create(store **store_address, const char *path, const convert_
     pclr_status status;
 
     TRY(mem_alloc(&s, 1, sizeof *s, error));
-    s->file = s->signal = -1;
+    s->descriptor = -1;
     s->target = *target;
     TRY_GOTO(mem_strdup(&s->path, path, error));
-    TRY_GOTO(mem_printf(&s->temporary, error, "%s.partial", path));
+    TRY_GOTO(mem_printf(&s->partial, error, "%s.partial", path));
+    TRY_GOTO(mem_printf(&s->frame, error, "%s.frame", path));
     TRY_GOTO(arena_create(&s->texts, error));
-    TRY_GOTO(mem_alloc(&s->chunk, (size_t)CHUNK_ROWS * target->leads, sizeof *s->chunk, error));
-    TRY_GOTO(h5_create(&s->file, s->temporary, error));
-    TRY_GOTO(create_signal(s, error));
+    TRY_GOTO(make_frame(s->frame, 1, target->leads, true, &s->data_start, error));
+    s->descriptor = open(s->partial, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (s->descriptor < 0) {
+        status = error_io(error, s->partial, "create", errno);
+    } else if (flock(s->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        s->keep = true;
+        status =
+            error_set(error, PCLR_E_IO, "%s: another import is writing it; expected none; wait for it, or choose another name", s->partial);
+    }
 done:
     if (status != PCLR_OK) store_destroy(&s);
     *store_address = s;
     return status;
 }
 
+void store_keep(store *s, bool keep)
+{
+    s->keep = keep;
+}
+
 void store_destroy(store **store_address)
 {
     if (!store_address || !*store_address) return;
     store *s = *store_address;
-    if (s->signal >= 0) H5Dclose(s->signal);
-    if (s->file >= 0) {
-        H5Fclose(s->file);
-        unlink(s->temporary); /* unfinished */
+    if (s->descriptor >= 0) {
+        close(s->descriptor);
+        if (!s->keep) unlink(s->partial);
     }
     arena_destroy(&s->texts);
     mem_free(s->path);
-    mem_free(s->temporary);
-    mem_free(s->chunk);
+    mem_free(s->partial);
+    mem_free(s->frame);
     mem_free(s->row);
     mem_release(store_address);
+}
+
+int64_t store_data_start(const store *s)
+{
+    return s->data_start;
 }
 
 size_t store_count(const store *s)
@@ -92,32 +124,43 @@ const store_row *store_get(const store *s, size_t index)
     return &s->row[index];
 }
 
-static pclr_status write_chunk(store *s, pclr_error *error)
+static pclr_status write_bytes(const store *s, int64_t at, const void *data, size_t size, pclr_error *error)
 {
-    if (s->filled == 0) return PCLR_OK;
-    hsize_t extent[2] = {(hsize_t)(s->written + s->filled), s->target.leads}, offset[2] = {(hsize_t)s->written, 0};
-    size_t used = (size_t)s->filled * s->target.leads, all = (size_t)CHUNK_ROWS * s->target.leads;
-    memset(s->chunk + used, 0, (all - used) * sizeof *s->chunk);
-    herr_t result = H5Dset_extent(s->signal, extent);
-    if (result >= 0) result = H5Dwrite_chunk(s->signal, H5P_DEFAULT, 0, offset, all * sizeof *s->chunk, s->chunk);
-    if (result < 0) return error_set(error, PCLR_E_IO, "%s: HDF5 could not write the signal; is the disk full?", s->temporary);
-    s->written += s->filled;
-    s->filled = 0;
+    const char *p = data;
+    while (size > 0) {
+        ssize_t n = pwrite(s->descriptor, p, size, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return error_io(error, s->partial, "write", errno);
+        p += n;
+        at += n;
+        size -= (size_t)n;
+    }
     return PCLR_OK;
 }
 
-static pclr_status append_samples(store *s, const int16_t *sample, int64_t rows, pclr_error *error)
+static pclr_status read_bytes(int descriptor, const char *path, int64_t at, void *data, size_t size, pclr_error *error)
 {
-    size_t leads = s->target.leads;
-    while (rows > 0) {
-        int64_t n = CHUNK_ROWS - s->filled < rows ? CHUNK_ROWS - s->filled : rows;
-        memcpy(s->chunk + (size_t)s->filled * leads, sample, (size_t)n * leads * sizeof *sample);
-        sample += (size_t)n * leads;
-        s->filled += n;
-        rows -= n;
-        if (s->filled == CHUNK_ROWS) TRY(write_chunk(s, error));
+    char *p = data;
+    while (size > 0) {
+        ssize_t n = pread(descriptor, p, size, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return error_io(error, path, "read", errno);
+        if (n == 0) return error_set(error, PCLR_E_FORMAT, "%s: ends at byte %lld; expected more", path, (long long)at);
+        p += n;
+        at += n;
+        size -= (size_t)n;
     }
     return PCLR_OK;
+}
+
+static int64_t row_bytes(const store *s)
+{
+    return (int64_t)(s->target.leads * sizeof(int16_t));
+}
+
+pclr_status store_read(const store *s, int64_t row, int64_t rows, int16_t *out, pclr_error *error)
+{
+    return read_bytes(s->descriptor, s->partial, s->data_start + row * row_bytes(s), out, (size_t)(rows * row_bytes(s)), error);
 }
 
 pclr_status store_append(store *s, const stored_record *samples, const store_row *row, size_t *index, pclr_error *error)
@@ -135,10 +178,14 @@ pclr_status store_append(store *s, const stored_record *samples, const store_row
         s->rows && strcmp(s->row[s->rows - 1].source, row->source) == 0 ? s->row[s->rows - 1].source : arena_strdup(s->texts, row->source);
     r->patient = arena_strdup(s->texts, row->patient ? row->patient : "");
     r->path = arena_strdup(s->texts, row->path);
-    if (!r->id || !r->source || !r->patient || !r->path) return error_memory(error, 0);
-    r->start = s->written + s->filled;
+    r->time = arena_strdup(s->texts, row->time ? row->time : "");
+    r->start = s->written;
     r->length = samples->length;
-    TRY(append_samples(s, samples->sample, samples->length, error));
+    if (!r->id || !r->source || !r->patient || !r->path || !r->time) return error_memory(error, 0);
+    if (samples->sample) {
+        TRY(write_bytes(s, s->data_start + s->written * row_bytes(s), samples->sample, (size_t)(samples->length * row_bytes(s)), error));
+    }
+    s->written += samples->length;
     *index = s->rows++;
     return PCLR_OK;
 }
@@ -146,32 +193,33 @@ pclr_status store_append(store *s, const stored_record *samples, const store_row
 /* ---- the end ---- */
 
 /* One column of the rows, gathered: `offset` and `width` of the member in store_row. */
-static pclr_status write_column(store *s, const char *name, hid_t type, size_t offset, size_t width, pclr_error *error)
+static pclr_status write_column(const store *s, hid_t file, const char *name, hid_t type, size_t offset, size_t width, pclr_error *error)
 {
     char *column = NULL;
     TRY(mem_alloc(&column, s->rows, width, error));
     for (size_t k = 0; k < s->rows; k++) memcpy(column + k * width, (const char *)&s->row[k] + offset, width);
-    pclr_status status = h5_write(s->file, name, type, s->rows, 0, column, error);
+    pclr_status status = h5_write(file, name, type, s->rows, 0, column, error);
     mem_free(column);
     return status;
 }
 
-static pclr_status write_text_column(store *s, const char *name, size_t offset, pclr_error *error)
+static pclr_status write_text_column(const store *s, hid_t file, const char *name, size_t offset, pclr_error *error)
 {
     const char **column = NULL;
     TRY(mem_alloc(&column, s->rows, sizeof *column, error));
     for (size_t k = 0; k < s->rows; k++) memcpy(&column[k], (const char *)&s->row[k] + offset, sizeof *column);
-    pclr_status status = h5_write_texts(s->file, name, column, s->rows, error);
+    pclr_status status = h5_write_texts(file, name, column, s->rows, error);
     mem_free(column);
     return status;
 }
 
-#define COLUMN(member, type) TRY(write_column(s, "/records/" #member, type, offsetof(store_row, member), sizeof s->row->member, error))
-#define TEXT_COLUMN(member) TRY(write_text_column(s, "/records/" #member, offsetof(store_row, member), error))
+#define COLUMN(member, type)                                                                                                               \
+    TRY(write_column(s, file, "/records/" #member, type, offsetof(store_row, member), sizeof s->row->member, error))
+#define TEXT_COLUMN(member) TRY(write_text_column(s, file, "/records/" #member, offsetof(store_row, member), error))
 
-static pclr_status write_rows(store *s, pclr_error *error)
+static pclr_status write_rows(const store *s, hid_t file, pclr_error *error)
 {
-    TRY(h5_make_group(s->file, "/records", error));
+    TRY(h5_make_group(file, "/records", error));
     TEXT_COLUMN(id);
     TEXT_COLUMN(source);
     TEXT_COLUMN(patient);
@@ -184,12 +232,14 @@ static pclr_status write_rows(store *s, pclr_error *error)
     COLUMN(lead_mask, H5T_NATIVE_UINT32);
     COLUMN(fold, H5T_NATIVE_INT32);
     COLUMN(hash, H5T_NATIVE_UINT64);
+    COLUMN(told_split, H5T_NATIVE_UINT8);
+    TEXT_COLUMN(time);
     return PCLR_OK;
 }
 
-static pclr_status write_labels(store *s, const label_set *labels, pclr_error *error)
+static pclr_status write_labels(const store *s, hid_t file, const label_set *labels, pclr_error *error)
 {
-    TRY(h5_make_group(s->file, "/labels", error));
+    TRY(h5_make_group(file, "/labels", error));
     for (size_t k = 0; k < labels->tasks; k++) {
         const label_task *t = &labels->task[k];
         char *name = NULL;
@@ -201,9 +251,9 @@ static pclr_status write_labels(store *s, const label_set *labels, pclr_error *e
         if (status == PCLR_OK) status = mem_alloc(&value, s->rows * t->classes, 1, error);
         if (status == PCLR_OK) {
             labels_fill(t, s->rows, value);
-            status = h5_write(s->file, name, H5T_NATIVE_UINT8, s->rows, t->classes, value, error);
+            status = h5_write(file, name, H5T_NATIVE_UINT8, s->rows, t->classes, value, error);
         }
-        if (status == PCLR_OK) status = h5_set_texts(s->file, name, "classes", (const char *const *)t->class_name, t->classes, error);
+        if (status == PCLR_OK) status = h5_set_texts(file, name, "classes", (const char *const *)t->class_name, t->classes, error);
         mem_free(value);
         mem_free(name);
         if (status != PCLR_OK) return status;
@@ -211,7 +261,17 @@ static pclr_status write_labels(store *s, const label_set *labels, pclr_error *e
     return PCLR_OK;
 }
 
-static pclr_status write_splits(store *s, const char *splits, uint64_t seed, pclr_error *error)
+static pclr_status write_measures(const store *s, hid_t file, const measure_set *m, pclr_error *error)
+{
+    static const char name[] = "/measurements";
+
+    if (!m || m->columns == 0) return PCLR_OK;
+    TRY(h5_write(file, name, H5T_NATIVE_FLOAT, s->rows, m->columns, m->value, error));
+    TRY(h5_set_texts(file, name, "names", (const char *const *)m->name, m->columns, error));
+    return h5_set_texts(file, name, "units", (const char *const *)m->unit, m->columns, error);
+}
+
+static pclr_status write_splits(const store *s, hid_t file, const char *splits, uint64_t seed, pclr_error *error)
 {
     split_rule *rule = NULL;
     char *memory = NULL, *name = NULL;
@@ -219,14 +279,14 @@ static pclr_status write_splits(store *s, const char *splits, uint64_t seed, pcl
     size_t count = 0;
     pclr_status status;
 
-    TRY_GOTO(h5_make_group(s->file, "/splits", error));
+    TRY_GOTO(h5_make_group(file, "/splits", error));
     TRY_GOTO(split_parse(splits, &rule, &count, &memory, error));
     TRY_GOTO(mem_alloc(&value, s->rows, 1, error));
     for (size_t k = 0; k < count; k++) {
         mem_release(&name);
         TRY_GOTO(mem_printf(&name, error, "/splits/%s", rule[k].name));
         TRY_GOTO(split_make(&rule[k], s, seed, value, error));
-        TRY_GOTO(h5_write(s->file, name, H5T_NATIVE_UINT8, s->rows, 0, value, error));
+        TRY_GOTO(h5_write(file, name, H5T_NATIVE_UINT8, s->rows, 0, value, error));
     }
 done:
     mem_free(rule);
@@ -236,27 +296,90 @@ done:
     return status;
 }
 
-static pclr_status sync_and_rename(const store *s, pclr_error *error)
+static pclr_status write_attributes(const store *s, hid_t file, const char *splits, uint64_t seed, pclr_error *error)
 {
-    int descriptor = open(s->temporary, O_RDONLY | O_CLOEXEC);
-    if (descriptor >= 0) {
-        int failed = fsync(descriptor);
-        close(descriptor);
-        if (failed) return error_io(error, s->temporary, "write", errno);
+    const char *name[12];
+    char number[24];
+
+    for (size_t k = 0; k < s->target.leads; k++) name[k] = s->target.lead_name[k];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)seed);
+    TRY(h5_set_text(file, "/", "format", "physioclr-dataset", error));
+    TRY(h5_set_number(file, "/", "version", 1, error));
+    TRY(h5_set_number(file, "/", "sampling_rate", s->target.rate, error));
+    TRY(h5_set_number(file, "/", "microvolt_per_unit", 1, error));
+    TRY(h5_set_texts(file, "/", "leads", name, s->target.leads, error));
+    TRY(h5_set_text(file, "/", "split_rules", splits ? splits : "", error));
+    return h5_set_text(file, "/", "split_seed", number, error);
+}
+
+/* Copies bytes [from, end) of the frame to the same place around the samples. */
+static pclr_status copy_part(const store *s, int frame, int64_t from, int64_t end, pclr_error *error)
+{
+    enum { STEP = 1 << 20 };
+    char *buffer = NULL;
+    pclr_status status;
+
+    TRY_GOTO(mem_alloc(&buffer, STEP, 1, error));
+    for (int64_t at = from; at < end; at += STEP) {
+        size_t n = (size_t)(end - at < STEP ? end - at : STEP);
+        TRY_GOTO(read_bytes(frame, s->frame, at, buffer, n, error));
+        TRY_GOTO(write_bytes(s, at, buffer, n, error));
     }
-    return rename(s->temporary, s->path) == 0 ? PCLR_OK : error_io(error, s->path, "rename", errno);
+done:
+    mem_free(buffer);
+    return status;
+}
+
+/* Joins frame and samples. */
+static pclr_status fill_frame(const store *s, pclr_error *error)
+{
+    int64_t data_end = s->data_start + s->written * row_bytes(s), end = file_size(s->frame);
+    int frame = open(s->frame, O_RDONLY | O_CLOEXEC);
+
+    if (frame < 0) return error_io(error, s->frame, "open", errno);
+    if (ftruncate(s->descriptor, (off_t)end) != 0) {
+        pclr_status failed = error_io(error, s->partial, "write", errno);
+        close(frame);
+        return failed;
+    }
+    pclr_status status = copy_part(s, frame, 0, s->data_start, error);
+    if (status == PCLR_OK) status = copy_part(s, frame, data_end, end, error);
+    close(frame);
+    return status;
+}
+
+static pclr_status write_frame(const store *s, const label_set *labels, const char *splits, uint64_t seed, pclr_error *error)
+{
+    int64_t place;
+    hid_t file = -1;
+    pclr_status status;
+
+    TRY(make_frame(s->frame, s->written, s->target.leads, false, &place, error));
+    if (place != s->data_start) {
+        return error_set(error, PCLR_E_IO, "%s: HDF5 puts /signal at byte %lld; expected %lld; import again with one version of HDF5",
+                         s->frame, (long long)place, (long long)s->data_start);
+    }
+    TRY(h5_open(&file, s->frame, true, error));
+    TRY_GOTO(write_attributes(s, file, splits, seed, error));
+    TRY_GOTO(write_rows(s, file, error));
+    TRY_GOTO(write_labels(s, file, labels, error));
+    TRY_GOTO(write_measures(s, file, labels->measures, error));
+    TRY_GOTO(write_splits(s, file, splits, seed, error));
+    status = h5_close(&file, s->frame, error);
+done:
+    if (file >= 0 && h5_close(&file, s->frame, NULL) != PCLR_OK) file = -1; /* the first error is the one to tell */
+    return status;
 }
 
 pclr_status store_finish(store *s, const label_set *labels, const char *splits, uint64_t seed, pclr_error *error)
 {
-    TRY(write_chunk(s, error));
-    TRY(write_rows(s, error));
-    TRY(write_labels(s, labels, error));
-    TRY(write_splits(s, splits, seed, error));
-    H5Dclose(s->signal);
-    s->signal = -1;
-    pclr_status status = h5_close(&s->file, s->temporary, error);
-    if (status == PCLR_OK) status = sync_and_rename(s, error);
-    if (status != PCLR_OK) unlink(s->temporary);
-    return status;
+    pclr_status status = write_frame(s, labels, splits, seed, error);
+
+    if (status == PCLR_OK) status = fill_frame(s, error);
+    unlink(s->frame);
+    if (status != PCLR_OK) return status;
+    if (fsync(s->descriptor) != 0) return error_io(error, s->partial, "write", errno);
+    if (rename(s->partial, s->path) != 0) return error_io(error, s->path, "rename", errno);
+    s->keep = true; /* it has its name */
+    return PCLR_OK;
 }

@@ -30,11 +30,13 @@ static pclr_status state_diagnoses(const char *codes, size_t record, label_set *
     TRY(labels_task(set, "dx_all", NULL, 0, &all, error));
     TRY(labels_know(set, dx, record, error));
     TRY(labels_know(set, all, record, error));
+    TRY(labels_codes_told(set, record, error));
     TRY_GOTO(text_split(codes, ',', &code, &count, error));
     for (size_t k = 0; k < count; k++) {
         const char *c = snomed_from_word(code[k]);
         if (!*c) continue;
         const snomed_class *s = find_class(c);
+        TRY_GOTO(labels_code(set, record, c, s ? s->name : NULL, error));
         TRY_GOTO(labels_state(set, all, record, c, &taken, error));
         if (s) TRY_GOTO(labels_state(set, dx, record, s->name, &taken, error));
     }
@@ -59,8 +61,8 @@ static pclr_status state_chagas(const char *comments, size_t record, label_set *
     return positive ? labels_state(set, task, record, name[0], &taken, error) : PCLR_OK;
 }
 
-pclr_status header_labels(const pclr_record *record, size_t index, label_set *set, pclr_error *error)
+pclr_status header_labels(const char *diagnoses, const char *comments, size_t index, label_set *set, pclr_error *error)
 {
-    if (record->diagnoses) TRY(state_diagnoses(record->diagnoses, index, set, error));
-    return record->comments ? state_chagas(record->comments, index, set, error) : PCLR_OK;
+    if (diagnoses) TRY(state_diagnoses(diagnoses, index, set, error));
+    return comments ? state_chagas(comments, index, set, error) : PCLR_OK;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any table of labels: a column record_id, optional columns patient (patient_id, subject_id), age, sex, fold (strat_fold), split, and
- * one column a label. A column of 0, 1 and blanks is a binary task of that name with the class of that name; two or more such columns
- * are also one task "labels". A column of other values (at most 64 different) is a task whose classes are the values.
+ * Any table of labels: a column record_id, optional columns patient (patient_id, subject_id), age, sex, fold (strat_fold), split, time,
+ * codes (of diagnoses, separated by ; , or |), and one column a label. A column of 0, 1 and blanks is a binary task of that name with the
+ * class of that name; two or more such columns are also one task "labels". A column of other values (at most 64 different) is a task whose
+ * classes are the values.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ typedef enum column_kind { COLUMN_UNUSED, COLUMN_BINARY, COLUMN_VALUES } column_
 
 typedef struct labels_csv {
     keyed_table table;
-    int patient, age, sex, fold, split;
+    int patient, age, sex, fold, split, time, codes;
     column_kind *kind; /* [columns] */
     size_t binary;
     const char *values_suffix; /* added to the names of tasks of values; "" */
@@ -70,6 +71,7 @@ static pclr_status open_labels(void **state, const char *path, pclr_error *error
 {
     static const char *const patient[] = {"patient", "patient_id", "subject_id", NULL}, *const fold[] = {"fold", "strat_fold", NULL};
     static const char *const age[] = {"age", NULL}, *const sex[] = {"sex", "gender", NULL}, *const split[] = {"split", NULL};
+    static const char *const time[] = {"time", "ecg_time", NULL}, *const codes[] = {"codes", NULL};
     labels_csv *l = NULL;
 
     if (!csv_has_columns(path, "record_id")) return PCLR_OK;
@@ -87,9 +89,12 @@ static pclr_status open_labels(void **state, const char *path, pclr_error *error
     l->sex = first_column(t, sex);
     l->fold = first_column(t, fold);
     l->split = first_column(t, split);
+    l->time = first_column(t, time);
+    l->codes = first_column(t, codes);
     int key = csv_column(t, "record_id");
     for (int c = 0; c < (int)t->columns; c++) {
-        if (c == key || c == l->patient || c == l->age || c == l->sex || c == l->fold || c == l->split) continue;
+        if (c == key || c == l->patient || c == l->age || c == l->sex || c == l->fold || c == l->split || c == l->time || c == l->codes)
+            continue;
         l->kind[c] = judge_column(t, c);
         l->binary += l->kind[c] == COLUMN_BINARY;
     }
@@ -136,6 +141,7 @@ static void labels_facts(const void *state, const char *path, layout_facts *f)
                                                              : PCLR_SEX_UNKNOWN);
     }
     if (parse_int(keyed_get(&l->table, f->row, l->fold), &fold)) f->fold = (int)fold;
+    if (l->time >= 0) f->time = keyed_get(&l->table, f->row, l->time);
     if (l->split >= 0) f->split = keyed_get(&l->table, f->row, l->split);
 }
 
@@ -201,11 +207,29 @@ done:
     return status;
 }
 
+/* The cell holds codes separated by ';', ',' or '|'. */
+static pclr_status label_codes(const char *cell, size_t record, label_set *set, pclr_error *error)
+{
+    char *list = NULL, *rest;
+    pclr_status status = mem_strdup(&list, cell, error);
+
+    if (status == PCLR_OK) status = labels_codes_told(set, record, error);
+    for (char *code = status == PCLR_OK ? strtok_r(list, ";,|", &rest) : NULL; code && status == PCLR_OK;
+         code = strtok_r(NULL, ";,|", &rest)) {
+        code += strspn(code, " ");
+        for (size_t n = strlen(code); n > 0 && code[n - 1] == ' ';) code[--n] = '\0';
+        if (*code) status = labels_code(set, record, code, NULL, error);
+    }
+    mem_free(list);
+    return status;
+}
+
 static pclr_status labels_label(const void *state, const layout_facts *f, size_t record, label_set *set, pclr_error *error)
 {
     const labels_csv *l = state;
 
     if (f->row < 0) return PCLR_OK;
+    if (l->codes >= 0) TRY(label_codes(keyed_get(&l->table, f->row, l->codes), record, set, error));
     for (size_t c = 0; c < l->table.table.columns; c++) {
         if (l->kind[c] == COLUMN_BINARY) TRY(label_binary(l, f->row, (int)c, record, set, error));
         if (l->kind[c] == COLUMN_VALUES) TRY(label_values(l, f->row, (int)c, record, set, error));

@@ -19,6 +19,7 @@ typedef struct layout_facts {
     const char *split; /* train, validation or test as a labels table tells; NULL */
     const char *lead;  /* standard lead that a single unnamed lead is; NULL */
     bool leave_out;    /* a second copy of a recording (another rate) */
+    const char *time;  /* of the recording, ISO 8601 (a blank may stand for the T); NULL: the table does not tell */
     int64_t row;       /* of the table; -1: the table does not know the recording */
 } layout_facts;
 
@@ -58,7 +59,7 @@ void layout_record_id(const char *path, char *id, size_t size);
 /* ---- labels that a recording brings itself ---- */
 
 /* "#Dx:" codes -> tasks dx (the 26 Challenge classes) and dx_all (every code); "Chagas label" -> task chagas. */
-pclr_status header_labels(const pclr_record *record, size_t index, label_set *set, pclr_error *error);
+pclr_status header_labels(const char *diagnoses, const char *comments, size_t index, label_set *set, pclr_error *error);
 
 /* ---- codes, as data ---- */
 

@@ -132,6 +132,7 @@ static pclr_status state_code(const ptbxl_tasks *t, const char *code, bool by_co
     const scp_statement *s = find_statement(code);
     bool taken;
 
+    TRY(labels_code(set, record, code, s ? s->code : NULL, error));
     if (!s) return PCLR_OK;
     TRY(labels_state(set, t->all, record, code, &taken, error));
     TRY(labels_state(set, t->rhythm5, record, code, &taken, error));
@@ -173,6 +174,7 @@ static pclr_status ptbxl_label(const void *state, const layout_facts *f, size_t 
     TRY(make_tasks(set, &t, error));
     const size_t every[] = {t.form, t.rhythm, t.all, t.rhythm5};
     for (size_t k = 0; k < sizeof every / sizeof *every; k++) TRY(labels_know(set, every[k], record, error));
+    TRY(labels_codes_told(set, record, error));
     TRY(state_codes(&t, keyed_get(&p->table, f->row, p->codes), p->superclass >= 0, record, set, error));
     if (p->superclass < 0) return PCLR_OK;
     TRY(text_split(keyed_get(&p->table, f->row, p->superclass), ' ', &word, &words, error));

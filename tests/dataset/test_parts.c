@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An import that is killed and started again, and one in parts that are joined, give the bytes of an import in one go. */
+#include "archive.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { RECORDS = 40 };
+
+static int make_archive(void **state)
+{
+    char id[16];
+    if (begin_archive(state) != 0) return -1;
+    for (size_t k = 0; k < RECORDS; k++) {
+        snprintf(id, sizeof id, "r%02zu", k);
+        put_record("archive", id, k, k % 3 ? 500 : 400, 4 + (double)(k % 5), k % 4 == 1 ? "164889003,11" : k % 4 == 2 ? "426783006" : NULL);
+    }
+    put_text("archive/broken.hea", "broken 1 500 10\nnone.dat 16\n");
+    put_text("archive/r05x.hea", "r05x 1 500 10\nnone.dat 16\n");
+    put_text("archive/labels.csv",
+             "record_id,patient_id,outcome,ward,split\nr00,1,1,a,train\nr01,1,0,b,train\nr20,2,1,c,test\nr39,3,0,a,validation\n");
+    for (int k = 0; k < 6; k++) {
+        char name[] = "0";
+        name[0] = (char)('0' + k);
+        assert_int_equal(file_make_folder(place(name), NULL), PCLR_OK);
+    }
+    return 0;
+}
+
+static pclr_status import_to(const char *name, pclr_import_options options, const pclr_callbacks *callbacks, pclr_import_summary *summary,
+                             pclr_error *error)
+{
+    const char *source = place("archive");
+    options.split = "main=0.5/0.25/0.25;told=column";
+    options.seed = 5;
+    options.threads = 1;
+    return pclr_import(place(name), &source, 1, &options, callbacks, summary, error);
+}
+
+static void import_whole(void)
+{
+    pclr_error error = {0};
+    if (!file_exists(place("0/all.h5")) && import_to("0/all.h5", (pclr_import_options){0}, NULL, NULL, &error) != PCLR_OK)
+        fail_msg("%s", error.message);
+}
+
+/* The process ends when it has been asked `left` times whether to go on. */
+static bool kill_later(void *left)
+{
+    if (--*(int *)left == 0) kill(getpid(), SIGKILL);
+    return false;
+}
+
+static void killed_after(const char *name, int batches)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        pclr_callbacks callbacks = {.user = &batches, .stop = kill_later};
+        _exit(import_to(name, (pclr_import_options){0}, &callbacks, NULL, NULL));
+    }
+    int outcome = 0;
+    assert_int_equal(waitpid(child, &outcome, 0), child);
+    assert_true(WIFSIGNALED(outcome) && WTERMSIG(outcome) == SIGKILL);
+}
+
+static void goes_on_after_a_kill(void **state)
+{
+    pclr_import_summary summary;
+    pclr_error error = {0};
+
+    (void)state;
+    import_whole();
+    killed_after("1/all.h5", 2);
+    killed_after("1/all.h5", 4);
+    assert_true(file_exists(place("1/all.h5.partial")) && file_exists(place("1/all.h5.journal")));
+    if (import_to("1/all.h5", (pclr_import_options){0}, NULL, &summary, &error) != PCLR_OK) fail_msg("%s", error.message);
+    assert_int_equal(summary.resumed, 24); /* three batches of eight */
+    assert_int_equal(summary.imported, RECORDS);
+    assert_int_equal(summary.refused, 2);
+    assert_same_file("0/all.h5", "1/all.h5");
+    assert_same_file("0/rejects.csv", "1/rejects.csv");
+    assert_same_file("0/codes.csv", "1/codes.csv");
+    assert_false(file_exists(place("1/all.h5.partial")) || file_exists(place("1/all.h5.journal")) || file_exists(place("1/all.h5.frame")));
+}
+
+static void overwrite(const char *name, long at, const char *bytes, size_t size)
+{
+    FILE *f = fopen(place(name), "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, at, at < 0 ? SEEK_END : SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* What the disk lost is read again: samples that changed, a journal that was cut. */
+static void reads_again_what_was_lost(void **state)
+{
+    pclr_import_summary summary;
+
+    (void)state;
+    import_whole();
+    killed_after("2/all.h5", 4);
+    overwrite("2/all.h5.partial", -200000, "gone", 4);
+    overwrite("2/all.h5.journal", -3, "xxx", 3);
+    assert_int_equal(import_to("2/all.h5", (pclr_import_options){0}, NULL, &summary, NULL), PCLR_OK);
+    assert_true(summary.resumed > 8 && summary.resumed < 23);
+    assert_same_file("0/all.h5", "2/all.h5");
+}
+
+/* Another command under the same name begins anew. */
+static void other_options_begin_anew(void **state)
+{
+    pclr_import_summary summary;
+
+    (void)state;
+    killed_after("3/all.h5", 3);
+    assert_int_equal(import_to("3/all.h5", (pclr_import_options){.rate = 250}, NULL, &summary, NULL), PCLR_OK);
+    assert_int_equal(summary.resumed, 0);
+}
+
+static bool stop_now(void *user)
+{
+    (void)user;
+    return true;
+}
+
+static void stops_when_asked(void **state)
+{
+    pclr_callbacks callbacks = {.stop = stop_now};
+    pclr_error error = {0};
+
+    (void)state;
+    assert_int_equal(import_to("5/all.h5", (pclr_import_options){0}, &callbacks, NULL, &error), PCLR_E_INTERRUPTED);
+    assert_non_null(strstr(error.message, "goes on"));
+    assert_false(file_exists(place("5/all.h5")));
+}
+
+static void parts_join_to_the_whole(void **state)
+{
+    char path[3][256];
+    const char *part[3] = {path[0], path[1], path[2]};
+    pclr_import_summary summary;
+    pclr_error error = {0};
+
+    (void)state;
+    import_whole();
+    for (int k = 0; k < 3; k++) {
+        char name[] = "4/a.h5";
+        name[2] = (char)(name[2] + k);
+        snprintf(path[k], sizeof path[k], "%s", place(name));
+        assert_int_equal(import_to(name, (pclr_import_options){.shard = k + 1, .shards = 3}, NULL, NULL, NULL), PCLR_OK);
+    }
+    if (pclr_import_merge(place("4/all.h5"), part, 3, NULL, NULL, &summary, &error) != PCLR_OK) fail_msg("%s", error.message);
+    assert_int_equal(summary.imported, RECORDS);
+    assert_int_equal(summary.refused, 2);
+    assert_same_file("0/all.h5", "4/all.h5");
+    assert_same_file("0/rejects.csv", "4/rejects.csv");
+    assert_same_file("0/codes.csv", "4/codes.csv");
+
+    const char *twice[] = {part[0], part[1], part[0]};
+    assert_int_equal(pclr_import_merge(place("4/twice.h5"), twice, 3, NULL, NULL, NULL, &error), PCLR_E_DATA);
+    assert_non_null(strstr(error.message, "is in"));
+    assert_false(file_exists(place("4/twice.h5")) || file_exists(place("4/twice.h5.partial")));
+    assert_int_equal(import_to("4/d.h5", (pclr_import_options){.rate = 250, .shard = 3, .shards = 3}, NULL, NULL, NULL), PCLR_OK);
+    const char *mixed[] = {part[0], place("4/d.h5")};
+    assert_int_equal(pclr_import_merge(place("4/mixed.h5"), mixed, 2, NULL, NULL, NULL, &error), PCLR_E_DATA);
+    assert_non_null(strstr(error.message, "250"));
+    assert_int_equal(import_to("4/e.h5", (pclr_import_options){.shard = 4, .shards = 3}, NULL, NULL, &error), PCLR_E_ARGUMENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(goes_on_after_a_kill), cmocka_unit_test(reads_again_what_was_lost), cmocka_unit_test(other_options_begin_anew),
+        cmocka_unit_test(stops_when_asked),     cmocka_unit_test(parts_join_to_the_whole),
+    };
+    return cmocka_run_group_tests(tests, make_archive, end_archive);
+}
