@@ -3,10 +3,12 @@
 
 #include <string.h>
 
-pclr_evaluate_options evaluation_options(const cli_context *c)
+pclr_evaluate_options evaluation_options(const cli_context *c, const systems *s)
 {
     return (pclr_evaluate_options){
-        .task = cli_text(c, "task"),
+        .task = cli_text(c, "task") ? cli_text(c, "task") : s->task,
+        .name = s->name,
+        .operating = s->operating,
         .split = cli_text(c, "split"),
         .classes = cli_text(c, "classes"),
         .bootstraps = (size_t)cli_int(c, "bootstraps"),
@@ -43,11 +45,12 @@ static bool is_dataset(const char *path)
     return opens;
 }
 
-int evaluation_report(const cli_context *c, const char *path, const pclr_evaluation *const *evaluations, size_t count, const char *const *names)
+int evaluation_report(const cli_context *c, const char *path, const pclr_evaluation *const *evaluations, size_t count,
+                      const pclr_comparison *comparison)
 {
     pclr_error error = {0};
     const char *labels = cli_text(c, "labels");
-    pclr_report_options options = {.title = cli_text(c, "title"), .name = names, .examples = (size_t)cli_int(c, "examples")};
+    pclr_report_options options = {.title = cli_text(c, "title"), .comparison = comparison, .examples = (size_t)cli_int(c, "examples")};
     options.run = cli_list(c, "run", &options.runs);
     options.dataset = is_dataset(labels) && cli_int(c, "examples") > 0 ? labels : NULL;
     if (pclr_report_write(path, evaluations, count, &options, &error) != PCLR_OK) return cli_fail(c, &error);

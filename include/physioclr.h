@@ -459,6 +459,10 @@ PCLR_API size_t pclr_model_classes(const pclr_model *model); /* 0 for a bare enc
 PCLR_API const char *pclr_model_class_name(const pclr_model *model, size_t k);
 PCLR_API size_t pclr_model_dimensions(const pclr_model *model); /* of the embedding */
 PCLR_API const char *pclr_model_metadata(const pclr_model *model, const char *key); /* NULL: none */
+/* Probability from which class k is called present, chosen on the training run's validation records; NaN: the file stores none. */
+PCLR_API double pclr_model_threshold(const pclr_model *model, size_t k);
+/* By which the log odds of the model's probabilities are divided (predictions carry it already); 1 for a bare encoder. */
+PCLR_API double pclr_model_temperature(const pclr_model *model);
 /* probability[classes] / embedding[dimensions] of one recording, by the model file's own preprocessing. */
 PCLR_MUST_USE PCLR_API pclr_status pclr_model_predict(pclr_model *model, const pclr_record *record, float *probability, pclr_error *error);
 PCLR_MUST_USE PCLR_API pclr_status pclr_model_embed(pclr_model *model, const pclr_record *record, float *embedding, pclr_error *error);
@@ -478,6 +482,15 @@ typedef struct pclr_estimate {
 
 typedef struct pclr_evaluation pclr_evaluation; /* all numbers of one prediction file; see pclr_evaluation_json */
 
+/* What a classifier file brings along for its predictions: see pclr_model_threshold and pclr_model_temperature. */
+typedef struct pclr_operating_points {
+    const char *model;             /* name of the file, for the output */
+    size_t classes;
+    const char *const *class_name; /* [classes] */
+    const double *threshold;       /* [classes], NaN: none */
+    double temperature;            /* already in the probabilities */
+} pclr_operating_points;
+
 typedef struct pclr_evaluate_options {
     const char *task;         /* of a dataset.h5 that serves as labels */
     const char *split;        /* "name:test", "name:validation"; NULL: every labelled record that was predicted */
@@ -487,14 +500,15 @@ typedef struct pclr_evaluate_options {
     double sensitivity_at;    /* specificity at which sensitivity is reported; 0: 0.9 */
     int threads;
     double prevalence;        /* at which the positive predictive value is reported; 0: not */
-    const char *interval;     /* "percentile" or "bca"; NULL: percentile */
+    const char *interval;     /* "bca" or "percentile"; NULL: bca */
     bool stratified;          /* draw patients within the stratum of their rarest positive class */
-    const char *thresholds;   /* "0.4" or "CLASS=0.4,CLASS=0.2"; NULL: by F1 on validation where there is one, else 0.5 */
+    const char *thresholds;   /* "0.4" or "CLASS=0.4,CLASS=0.2"; NULL: by F1 on validation where there is one, else the model's, else 0.5 */
     const char *validation;   /* predictions on the validation records; NULL: the prediction file itself */
     const char *validation_split; /* like split; NULL: "name:validation" when split is "name:test" */
     bool allow_missing;       /* labelled records of the split without a prediction are a note, not an error */
     bool segments;            /* evaluate rows with a column `segment` one by one; false: mean over a record's segments */
-    const char *const *name;  /* pclr_compare: one name a file; NULL: the files' base names */
+    const char *const *name;  /* one name a prediction file; NULL: the files' base names */
+    const pclr_operating_points *const *operating; /* one a prediction file, NULL for a file that no model file belongs to; NULL: none */
 } pclr_evaluate_options;
 
 /* AUROC with ties at 1/2; PCLR_E_DATA when one class is missing. score[n], label[n] (0, 1; others are skipped). */
@@ -512,6 +526,10 @@ PCLR_MUST_USE PCLR_API pclr_status pclr_compare(pclr_comparison **comparison, co
 PCLR_API void pclr_comparison_destroy(pclr_comparison **comparison);
 PCLR_API const char *pclr_comparison_json(const pclr_comparison *comparison);
 PCLR_API const char *pclr_comparison_text(const pclr_comparison *comparison);
+PCLR_API const char *pclr_comparison_csv(const pclr_comparison *comparison);
+/* Evaluation k of the comparison, on the common records and classes and the same resamples; it belongs to the comparison. */
+PCLR_API size_t pclr_comparison_count(const pclr_comparison *comparison);
+PCLR_API const pclr_evaluation *pclr_comparison_evaluation(const pclr_comparison *comparison, size_t k);
 
 /* ---- doctor: what is wrong with an archive ------------------------------------------------------------------- */
 
@@ -556,6 +574,7 @@ typedef struct pclr_report_options {
     const char *const *name;       /* one name an evaluation; NULL: the file names */
     const char *dataset;           /* dataset.h5 for example plots; NULL: none */
     size_t examples;               /* plots of records, e.g. the worst errors; 0: 4 */
+    const pclr_comparison *comparison; /* whose differences are told beside the evaluations; NULL: none */
 } pclr_report_options;
 PCLR_MUST_USE PCLR_API pclr_status pclr_report_write(const char *html_path, const pclr_evaluation *const *evaluations, size_t count, const pclr_report_options *options, pclr_error *error);
 

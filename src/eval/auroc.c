@@ -50,8 +50,8 @@ pclr_status auroc_macro(const double *score, const uint8_t *label, size_t n, siz
     return PCLR_OK;
 }
 
-pclr_status auroc_macro_float(const float *score, const uint8_t *label, size_t n, size_t classes, auroc_average *average,
-                              double *per_class, pclr_error *error)
+pclr_status auroc_macro_float(const float *score, const uint8_t *label, size_t n, size_t classes, auroc_average *average, double *per_class,
+                              pclr_error *error)
 {
     double *wide = NULL;
     if (classes != 0 && n > SIZE_MAX / classes) return error_set(error, PCLR_E_ARGUMENT, "%zu x %zu scores do not fit", n, classes);

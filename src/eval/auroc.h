@@ -9,8 +9,8 @@
 #include "base/error.h"
 
 typedef struct auroc_average {
-    double macro;    /* mean over the defined classes; NaN when none is */
-    size_t defined;  /* classes with positives and negatives */
+    double macro;   /* mean over the defined classes; NaN when none is */
+    size_t defined; /* classes with positives and negatives */
 } auroc_average;
 
 /* score[n][classes], label[n][classes] (0, 1; anything else, e.g. 255, is unknown and left out class by class).
@@ -18,7 +18,7 @@ typedef struct auroc_average {
 pclr_status auroc_macro(const double *score, const uint8_t *label, size_t n, size_t classes, auroc_average *average, double *per_class,
                         pclr_error *error);
 /* The same from a network's float32 outputs (logits or probabilities: only the order counts). */
-pclr_status auroc_macro_float(const float *score, const uint8_t *label, size_t n, size_t classes, auroc_average *average,
-                              double *per_class, pclr_error *error);
+pclr_status auroc_macro_float(const float *score, const uint8_t *label, size_t n, size_t classes, auroc_average *average, double *per_class,
+                              pclr_error *error);
 
 #endif

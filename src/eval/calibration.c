@@ -67,8 +67,10 @@ double calibration_temperature(const double *score, const uint8_t *label, size_t
         double first, second;
         derivatives(score, label, n, a, &first, &second);
         if (first == 0) break;
-        if (first > 0) high = a;
-        else low = a;
+        if (first > 0)
+            high = a;
+        else
+            low = a;
         double next = second > 0 ? a - first / second : 0;
         if (!(next > low && next < high)) next = sqrt(low * high);
         if (fabs(next - a) < 1e-13 * a) break;

@@ -6,9 +6,9 @@
 #include "eval/ranking.h"
 
 typedef struct reliability_bin {
-    double low, high;  /* probabilities in the bin */
-    double predicted;  /* their mean */
-    double observed;   /* share of positives */
+    double low, high; /* probabilities in the bin */
+    double predicted; /* their mean */
+    double observed;  /* share of positives */
     size_t count, positives;
 } reliability_bin;
 

@@ -24,8 +24,10 @@ static void placements(const ranking *r, double *placement)
         size_t end = first;
         double group_positives = 0, group_negatives = 0;
         do {
-            if (r->flags[end] & RANKING_POSITIVE) group_positives++;
-            else group_negatives++;
+            if (r->flags[end] & RANKING_POSITIVE)
+                group_positives++;
+            else
+                group_negatives++;
         } while (!(r->flags[end++] & RANKING_GROUP_END));
         for (size_t k = first; k < end; k++) {
             bool positive = r->flags[k] & RANKING_POSITIVE;
@@ -98,8 +100,9 @@ static pclr_status count_clusters(clustering *c, pclr_error *error)
         c->with_any += c->has[k] != 0;
     }
     if (c->with_positive < 2 || c->with_negative < 2)
-        return error_set(error, PCLR_E_DATA, "%zu patients with positives and %zu with negatives; the variance of an AUROC needs two of each",
-                         c->with_positive, c->with_negative);
+        return error_set(error, PCLR_E_DATA,
+                         "%zu patients with positives and %zu with negatives; the variance of an AUROC needs two of each", c->with_positive,
+                         c->with_negative);
     return PCLR_OK;
 }
 
@@ -128,8 +131,7 @@ pclr_status delong_create(delong *d, const double *const *score, size_t models, 
     }
     TRY_GOTO(count_clusters(&c, error));
     for (size_t a = 0; a < models; a++) {
-        for (size_t b = 0; b < models; b++)
-            d->covariance[a * models + b] = covariance(&c, a, b, (double)positives, (double)negatives);
+        for (size_t b = 0; b < models; b++) d->covariance[a * models + b] = covariance(&c, a, b, (double)positives, (double)negatives);
     }
 done:
     mem_free(placement);

@@ -8,40 +8,53 @@
 
 enum { RELIABILITY_BINS = 10 };
 
-typedef enum threshold_origin { THRESHOLD_NONE, THRESHOLD_GIVEN, THRESHOLD_VALIDATION, THRESHOLD_HALF } threshold_origin;
+typedef enum threshold_origin { THRESHOLD_NONE, THRESHOLD_GIVEN, THRESHOLD_VALIDATION, THRESHOLD_HALF, THRESHOLD_MODEL } threshold_origin;
 
 typedef struct evaluation_class {
     size_t positives, negatives;
-    bool constant;              /* every record has the same score */
-    double threshold;           /* NaN: none */
+    bool constant;    /* every record has the same score */
+    double threshold; /* NaN: none */
     threshold_origin origin;
     double true_positives, false_positives; /* at the threshold */
-    pclr_estimate delong;       /* AUROC with DeLong's interval */
+    pclr_estimate delong;                   /* AUROC with DeLong's interval */
     reliability_bin bin[RELIABILITY_BINS];
-    size_t bins;                /* 0 unless scores are probabilities */
-    double calibration_error, calibration_error_scaled; /* ECE, and after the validation temperature; NaN */
+    size_t bins;                       /* 0 unless scores are probabilities */
+    double calibration_error;          /* of the scores; NaN: they are no probabilities */
+    double calibration_error_scaled;   /* after the temperature fitted on validation; NaN: none was */
+    double calibration_error_unscaled; /* with the model's temperature undone; NaN: the scores carry none */
 } evaluation_class;
 
-/* Macro AUROC in a part of the records. */
+typedef struct group_class {
+    size_t positives, negatives;
+    pclr_estimate auroc;
+} group_class;
+
+/* AUROC in a part of the records. */
 typedef struct evaluation_group {
-    char kind[16];              /* "sex", "age", "source", "without source" */
+    char kind[16]; /* "sex", "age", "source", "without source" */
     char name[48];
     size_t records, patients, positives, defined; /* positives: over all classes; defined: classes with an AUROC */
     pclr_estimate macro_auroc;
+    group_class *by_class; /* [classes] */
 } evaluation_group;
 
 struct pclr_evaluation {
-    char *name, *labels, *task, *split; /* file names and choices; NULL where not given */
+    char *name;                                /* in tables and legends */
+    char *predictions, *labels, *task, *split; /* file names and choices; NULL where not given */
+    char *model; /* model file that made the predictions and brought thresholds and temperature; NULL: a file of any system */
     eval_set set;
-    scoring scores;             /* over `set` */
-    double specificity, prevalence, temperature; /* temperature NaN: no validation */
+    scoring scores; /* over `set` */
+    double specificity, prevalence;
+    double temperature;       /* fitted on validation; NaN: not */
+    double model_temperature; /* that the scores carry already; NaN: no model file */
     size_t validation_records, bootstraps;
+    size_t defined; /* classes with positives and negatives */
     uint64_t seed;
     bool stratified, segments;
     interval_kind interval;
-    evaluation_class *class_result;  /* [classes] */
-    pclr_estimate *of_class;    /* [measures][classes] */
-    pclr_estimate *overall;     /* [measures] */
+    evaluation_class *class_result; /* [classes] */
+    pclr_estimate *of_class;        /* [measures][classes] */
+    pclr_estimate *overall;         /* [measures] */
     evaluation_group *group;
     size_t groups, exchanged, incomplete;
     char *json, *text, *csv;
@@ -51,11 +64,30 @@ struct pclr_evaluation {
 pclr_estimate evaluation_of_class(const pclr_evaluation *e, const char *measure, size_t class_index);
 pclr_estimate evaluation_overall(const pclr_evaluation *e, const char *measure);
 
-/* Steps of pclr_evaluate, also used by pclr_compare. */
+/* ---- steps of pclr_evaluate, also used by pclr_compare ---- */
+
+typedef struct evaluation_input {
+    const char *predictions, *labels;
+    const char *name;                       /* NULL: the model's or the predictions' base name */
+    const pclr_operating_points *operating; /* NULL: predictions of any system */
+    const char *const *class_list;          /* [class_count] evaluate these only; NULL: as the options say */
+    size_t class_count;
+    const pclr_evaluate_options *options;
+} evaluation_input;
+
+/* Checks the options; what they say of the resamples. */
 pclr_status evaluation_choices(const pclr_evaluate_options *options, resample_options *resampling, const pclr_callbacks *callbacks,
                                pclr_error *error);
-pclr_status evaluation_thresholds(pclr_evaluation *e, const char *predictions, const char *labels, const pclr_evaluate_options *options,
-                                  pclr_error *error);
+/* A new evaluation with its set read. */
+pclr_status evaluation_read(pclr_evaluation **e, const evaluation_input *input, pclr_error *error);
+/* Thresholds, scoring and what needs no resamples. */
+pclr_status evaluation_score(pclr_evaluation *e, const evaluation_input *input, pclr_error *error);
+/* Intervals from resamples of model `model` in `draws`, subgroups, notes and the written forms. */
+pclr_status evaluation_finish(pclr_evaluation *e, resample *draws, size_t model, const resample_options *resampling, pclr_error *error);
+
+pclr_status evaluation_thresholds(pclr_evaluation *e, const evaluation_input *input, pclr_error *error);
+pclr_status evaluation_class_results(pclr_evaluation *e, pclr_error *error);
+pclr_status evaluation_note_classes(pclr_evaluation *e, pclr_error *error);
 pclr_status evaluation_groups(pclr_evaluation *e, const resample_options *resampling, pclr_error *error);
 pclr_status evaluation_write_json(pclr_evaluation *e, pclr_error *error);
 pclr_status evaluation_write_text(pclr_evaluation *e, pclr_error *error);

@@ -13,15 +13,15 @@ enum { FMAX_THRESHOLDS = 101, FMAX_SCRATCH = 3 * FMAX_THRESHOLDS };
 /* A record's precision and recall are steps in the threshold; each step is stored once, so that a resample is a weighted sum of steps. */
 typedef struct fmax_step {
     uint32_t record;
-    uint16_t threshold;       /* going down the thresholds, from this one on ... */
-    int16_t called;           /* ... 1: the record has calls for the first time */
-    float precision, recall;  /* ... change by this much */
+    uint16_t threshold;      /* going down the thresholds, from this one on ... */
+    int16_t called;          /* ... 1: the record has calls for the first time */
+    float precision, recall; /* ... change by this much */
 } fmax_step;
 
 typedef struct fmax_table {
     fmax_step *step;
     size_t steps, records;
-    uint8_t *has_positive;    /* [records] */
+    uint8_t *has_positive; /* [records] */
 } fmax_table;
 
 /* Scores must be probabilities. */

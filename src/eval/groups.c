@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Macro AUROC by sex, age band and source, and without each source. */
+/* AUROC by sex, age band and source, and without each source. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,19 +26,23 @@ static pclr_status add_group(pclr_evaluation *e, const char *kind, const char *n
     snprintf(g->kind, sizeof g->kind, "%s", kind);
     snprintf(g->name, sizeof g->name, "%s", name);
     if (count == 0) return PCLR_OK;
+    TRY_GOTO(mem_alloc(&g->by_class, e->set.classes, sizeof *g->by_class, error));
     e->groups++;
     TRY_GOTO(eval_set_select(&part, &e->set, keep, count, error));
     g->patients = part.patients;
     TRY_GOTO(scoring_create(&scores, &part, &choices, error));
     for (size_t c = 0; c < part.classes; c++) {
+        g->by_class[c] = (group_class){scores.rank[c].positives, scores.rank[c].negatives, {NAN, NAN, NAN, false}};
         g->positives += scores.rank[c].positives;
         g->defined += scores.rank[c].positives > 0 && scores.rank[c].negatives > 0;
     }
     if (g->defined == 0) goto done;
-    TRY_GOTO(resample_create(&draws, &scores, 1, resampling, error));
+    TRY_GOTO(resample_create(&draws, &(const scoring *){&scores}, 1, resampling, error));
     size_t of_class;
     measures_of_class(&of_class);
     g->macro_auroc = resample_estimate(&draws, 0, of_class * part.classes + measure_overall("macro_auroc"));
+    for (size_t c = 0; c < part.classes; c++)
+        g->by_class[c].auroc = resample_estimate(&draws, 0, measure_of_class("auroc") * part.classes + c);
 done:
     resample_free(&draws);
     if (scores.set) scoring_free(&scores);

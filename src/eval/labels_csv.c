@@ -8,8 +8,8 @@
 static const char *const superclasses[] = {"NORM", "MI", "STTC", "CD", "HYP"};
 static const char *const rhythms[] = {"AFIB", "STACH", "SBRAD", "SARRH", "PVC"};
 
-static const char *const describing[] = {"record_id", "filename", "ecg_id",     "patient", "patient_id", "age",  "sex", "source",
-                                         "fold",      "split",    "strat_fold", "path",    "segment",    "start"};
+static const char *const describing[] = {"record_id", "filename", "ecg_id", "patient",    "patient_id", "age",     "sex",
+                                         "source",    "fold",     "split",  "strat_fold", "path",       "segment", "start"};
 
 static bool describes_record(const char *column)
 {
@@ -43,8 +43,7 @@ static pclr_status copy_rows(eval_labels *labels, const csv_table *t, const char
         if (!labels->id[r] || !labels->patient[r] || !labels->source[r]) return error_memory(error, 64);
         if (age >= 0 && parse_double(csv_get(t, r, age), &years) && years >= 0 && years <= 130) labels->age[r] = (float)years;
         const char *s = sex < 0 ? "" : csv_get(t, r, sex);
-        if (strcmp(s, "0") == 0 || text_compare_nocase(s, "male") == 0 || text_compare_nocase(s, "m") == 0)
-            labels->sex[r] = PCLR_SEX_MALE;
+        if (strcmp(s, "0") == 0 || text_compare_nocase(s, "male") == 0 || text_compare_nocase(s, "m") == 0) labels->sex[r] = PCLR_SEX_MALE;
         if (strcmp(s, "1") == 0 || text_compare_nocase(s, "female") == 0 || text_compare_nocase(s, "f") == 0)
             labels->sex[r] = PCLR_SEX_FEMALE;
     }
@@ -183,8 +182,10 @@ pclr_status eval_labels_from_csv(eval_labels *labels, const char *path, const ch
     pclr_status status = PCLR_OK;
 
     TRY(csv_read(&table, path, error));
-    if (task != NULL) TRY_GOTO(read_statements(labels, &table, path, task, error));
-    else TRY_GOTO(read_binary_columns(labels, &table, path, error));
+    if (task != NULL)
+        TRY_GOTO(read_statements(labels, &table, path, task, error));
+    else
+        TRY_GOTO(read_binary_columns(labels, &table, path, error));
     TRY_GOTO(copy_rows(labels, &table, path, error));
     if (split != NULL) TRY_GOTO(choose_split(labels, &table, path, split, error));
 done:

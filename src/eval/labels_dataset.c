@@ -27,10 +27,14 @@ static pclr_status choose_task(const pclr_dataset *dataset, const char *path, co
 
 static pclr_status part_value(const char *part, uint8_t *value, pclr_error *error)
 {
-    if (strcmp(part, "train") == 0) *value = PCLR_SPLIT_TRAIN;
-    else if (strcmp(part, "validation") == 0) *value = PCLR_SPLIT_VALIDATION;
-    else if (strcmp(part, "test") == 0) *value = PCLR_SPLIT_TEST;
-    else return error_set(error, PCLR_E_ARGUMENT, "--split: part '%s'; the parts are train, validation and test", part);
+    if (strcmp(part, "train") == 0)
+        *value = PCLR_SPLIT_TRAIN;
+    else if (strcmp(part, "validation") == 0)
+        *value = PCLR_SPLIT_VALIDATION;
+    else if (strcmp(part, "test") == 0)
+        *value = PCLR_SPLIT_TEST;
+    else
+        return error_set(error, PCLR_E_ARGUMENT, "--split: part '%s'; the parts are train, validation and test", part);
     return PCLR_OK;
 }
 
@@ -45,8 +49,10 @@ static pclr_status choose_split(eval_labels *labels, const pclr_dataset *dataset
     TRY(part_value(colon ? colon + 1 : split, &wanted, error));
     if (pclr_dataset_splits(dataset) == 0)
         return error_set(error, PCLR_E_DATA, "%s: the dataset has no splits; import it with --split", path);
-    if (colon) TRY(mem_strndup(&name, split, (size_t)(colon - split), error));
-    else TRY(mem_strdup(&name, pclr_dataset_split_name(dataset, 0), error));
+    if (colon)
+        TRY(mem_strndup(&name, split, (size_t)(colon - split), error));
+    else
+        TRY(mem_strdup(&name, pclr_dataset_split_name(dataset, 0), error));
     TRY_GOTO(pclr_dataset_split(dataset, name, labels->chosen, error));
     for (size_t r = 0; r < labels->records; r++) labels->chosen[r] = labels->chosen[r] == wanted;
 done:

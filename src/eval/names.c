@@ -35,8 +35,10 @@ size_t names_range(const names_index *index, const char *name, size_t *first)
     size_t low = 0, high = index->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(index->name[index->order[middle]], name) < 0) low = middle + 1;
-        else high = middle;
+        if (strcmp(index->name[index->order[middle]], name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     *first = low;
     while (high < index->count && strcmp(index->name[index->order[high]], name) == 0) high++;

@@ -79,8 +79,10 @@ size_t ranking_cut(const ranking *r, double threshold)
     size_t low = 0, high = r->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (r->score[middle] >= threshold) low = middle + 1;
-        else high = middle;
+        if (r->score[middle] >= threshold)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -105,8 +107,7 @@ static void pass(const ranking *r, const uint16_t *weight, size_t from, size_t t
         p->doubled += group_negatives * (2 * p->positives + group_positives);
         p->positives += group_positives;
         p->negatives += group_negatives;
-        if (group_positives > 0)
-            p->precision_sum += (double)group_positives * (double)p->positives / (double)(p->positives + p->negatives);
+        if (group_positives > 0) p->precision_sum += (double)group_positives * (double)p->positives / (double)(p->positives + p->negatives);
         group_positives = group_negatives = 0;
     }
 }
@@ -133,8 +134,10 @@ double ranking_sensitivity_at(const ranking *r, const uint16_t *weight, const ra
     if (areas->positives <= 0 || areas->negatives <= 0) return NAN;
     for (size_t k = 0; k < r->n && negatives <= allowed; k++) {
         double w = weight ? weight[r->record[k]] : 1;
-        if (r->flags[k] & RANKING_POSITIVE) positives += w;
-        else negatives += w;
+        if (r->flags[k] & RANKING_POSITIVE)
+            positives += w;
+        else
+            negatives += w;
         if ((r->flags[k] & RANKING_GROUP_END) && negatives <= allowed) best = positives;
     }
     return best / areas->positives;

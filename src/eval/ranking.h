@@ -9,10 +9,10 @@
 #include "base/error.h"
 
 typedef struct ranking {
-    size_t n;         /* labelled entries */
-    uint32_t *record; /* [n] whose weight counts, highest score first */
-    uint8_t *flags;   /* [n] RANKING_* bits, in the same order */
-    double *score;    /* [n] */
+    size_t n;                          /* labelled entries */
+    uint32_t *record;                  /* [n] whose weight counts, highest score first */
+    uint8_t *flags;                    /* [n] RANKING_* bits, in the same order */
+    double *score;                     /* [n] */
     size_t positives, negatives, tied; /* tied: entries that share their score with another */
 } ranking;
 
@@ -25,9 +25,9 @@ pclr_status ranking_create(ranking *r, const double *score, const uint8_t *label
 void ranking_free(ranking *r);
 
 typedef struct ranking_areas {
-    double auroc;             /* NaN when a class has no weight */
-    double average_precision; /* NaN without positives */
-    double positives, negatives; /* sums of weights */
+    double auroc;                           /* NaN when a class has no weight */
+    double average_precision;               /* NaN without positives */
+    double positives, negatives;            /* sums of weights */
     double true_positives, false_positives; /* of the first `cut` entries */
 } ranking_areas;
 

@@ -20,7 +20,7 @@ typedef struct workspace {
 
 typedef struct job {
     resample *out;
-    const scoring *scorings;
+    const scoring *const *scorings;
     const bootstrap *draws;
     workspace *space;
     const resample_options *options;
@@ -37,14 +37,14 @@ static void workspace_free(workspace *w, size_t models)
     mem_free(w->value);
 }
 
-static pclr_status workspace_create(workspace *w, const scoring *scorings, size_t models, size_t total, pclr_error *error)
+static pclr_status workspace_create(workspace *w, const scoring *const *scorings, size_t models, size_t total, pclr_error *error)
 {
-    const eval_set *set = scorings[0].set;
+    const eval_set *set = scorings[0]->set;
     TRY(mem_alloc(&w->weight, set->records, sizeof *w->weight, error));
     TRY(mem_alloc(&w->patient_weight, set->patients, sizeof *w->patient_weight, error));
     TRY(mem_alloc(&w->value, total, sizeof *w->value, error));
     TRY(mem_alloc(&w->sums, models, sizeof *w->sums, error));
-    for (size_t m = 0; m < models; m++) TRY(scoring_sums_create(&w->sums[m], &scorings[m], error));
+    for (size_t m = 0; m < models; m++) TRY(scoring_sums_create(&w->sums[m], scorings[m], error));
     return PCLR_OK;
 }
 
@@ -53,8 +53,8 @@ static void measure_into(const job *j, workspace *w, const uint16_t *weight, dou
 {
     const resample *out = j->out;
     for (size_t m = 0; m < out->models; m++) {
-        scoring_measure(&j->scorings[m], weight, &w->sums[m]);
-        measures_evaluate(&j->scorings[m], &w->sums[m], w->value);
+        scoring_measure(j->scorings[m], weight, &w->sums[m]);
+        measures_evaluate(j->scorings[m], &w->sums[m], w->value);
         for (size_t k = 0; k < out->total; k++) matrix[(m * out->total + k) * columns + index] = w->value[k];
     }
 }
@@ -81,7 +81,7 @@ static pclr_status leave_group_out(void *user, size_t group, int thread, pclr_er
 {
     job *j = user;
     workspace *w = &j->space[thread];
-    const eval_set *set = j->scorings[0].set;
+    const eval_set *set = j->scorings[0]->set;
     (void)error;
     for (size_t r = 0; r < set->records; r++) w->weight[r] = set->patient[r] % j->out->groups != group;
     measure_into(j, w, w->weight, j->out->jackknife, j->out->groups, group);
@@ -97,15 +97,16 @@ static pclr_status allocate(resample *out, pclr_error *error)
     return mem_alloc(&out->jackknife, rows * out->groups, sizeof *out->jackknife, error);
 }
 
-pclr_status resample_create(resample *out, const scoring *scorings, size_t models, const resample_options *options, pclr_error *error)
+pclr_status resample_create(resample *out, const scoring *const *scorings, size_t models, const resample_options *options,
+                            pclr_error *error)
 {
-    const eval_set *set = scorings[0].set;
+    const eval_set *set = scorings[0]->set;
     int threads = parallel_threads(options->threads);
     bootstrap draws = {0};
     job j = {.out = out, .scorings = scorings, .draws = &draws, .options = options};
     pclr_status status = PCLR_OK;
 
-    *out = (resample){.kind = options->kind, .models = models, .total = measures_total(&scorings[0]), .count = options->count};
+    *out = (resample){.kind = options->kind, .models = models, .total = measures_total(scorings[0]), .count = options->count};
     if (options->kind == INTERVAL_BCA) out->groups = set->patients < JACKKNIFE_GROUPS ? set->patients : JACKKNIFE_GROUPS;
     TRY_GOTO(allocate(out, error));
     TRY_GOTO(bootstrap_create(&draws, set, options->seed, options->stratified, error));

@@ -7,7 +7,7 @@
 #include "eval/scoring.h"
 
 typedef struct resample_options {
-    size_t count;      /* resamples */
+    size_t count; /* resamples */
     uint64_t seed;
     interval_kind kind;
     bool stratified;
@@ -17,16 +17,17 @@ typedef struct resample_options {
 
 typedef struct resample {
     interval_kind kind;
-    size_t models, total, count;   /* total: measures_total */
-    size_t groups;                 /* of the jackknife over groups of patients; 0 for percentile intervals */
-    double *estimate;              /* [models][total], all records */
-    double *value;                 /* [models][total][count] */
-    double *jackknife;             /* [models][total][groups] */
-    size_t exchanged, incomplete;  /* resamples, see eval/bootstrap.h */
+    size_t models, total, count;  /* total: measures_total */
+    size_t groups;                /* of the jackknife over groups of patients; 0 for percentile intervals */
+    double *estimate;             /* [models][total], all records */
+    double *value;                /* [models][total][count] */
+    double *jackknife;            /* [models][total][groups] */
+    size_t exchanged, incomplete; /* resamples, see eval/bootstrap.h */
 } resample;
 
 /* scorings[models] over the same records in the same order. */
-pclr_status resample_create(resample *out, const scoring *scorings, size_t models, const resample_options *options, pclr_error *error);
+pclr_status resample_create(resample *out, const scoring *const *scorings, size_t models, const resample_options *options,
+                            pclr_error *error);
 void resample_free(resample *r);
 /* 95 % interval of measure k of a model; sorts its values (call resample_difference before). */
 pclr_estimate resample_estimate(resample *r, size_t model, size_t k);

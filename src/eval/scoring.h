@@ -13,23 +13,23 @@
 
 /* Choices made before looking at the evaluated records. */
 typedef struct eval_choices {
-    const double *threshold;  /* [classes] called positive from this score on; NaN (or NULL): none for the class */
-    double specificity;       /* at which sensitivity is told, e.g. 0.9 */
-    double prevalence;        /* at which the predictive value is told; 0: not */
-    bool areas_only;          /* AUROC and average precision only (subgroups) */
+    const double *threshold; /* [classes] called positive from this score on; NaN (or NULL): none for the class */
+    double specificity;      /* at which sensitivity is told, e.g. 0.9 */
+    double prevalence;       /* at which the predictive value is told; 0: not */
+    bool areas_only;         /* AUROC and average precision only (subgroups) */
 } eval_choices;
 
 typedef struct scoring {
     const eval_set *set;
     eval_choices choices;
-    double *threshold;        /* [classes], a copy */
-    ranking *rank;            /* [classes] */
-    size_t *cut;              /* [classes] entries of the ranking that are called positive */
-    ranking micro;            /* all pairs of record and class */
-    double *squared_error;    /* [classes][records], 0 where unknown; NULL unless scores are probabilities */
-    fmax_table fmax;          /* empty unless scores are probabilities */
+    double *threshold;         /* [classes], a copy */
+    ranking *rank;             /* [classes] */
+    size_t *cut;               /* [classes] entries of the ranking that are called positive */
+    ranking micro;             /* all pairs of record and class */
+    double *squared_error;     /* [classes][records], 0 where unknown; NULL unless scores are probabilities */
+    fmax_table fmax;           /* empty unless scores are probabilities */
     challenge_table challenge; /* empty unless the classes are those of the Challenge */
-    bool probabilities;       /* every score in [0, 1] */
+    bool probabilities;        /* every score in [0, 1] */
 } scoring;
 
 pclr_status scoring_create(scoring *s, const eval_set *set, const eval_choices *choices, pclr_error *error);
@@ -37,12 +37,12 @@ void scoring_free(scoring *s);
 
 /* What the measures are derived from, under one set of weights. */
 typedef struct scoring_sums {
-    ranking_areas *area;        /* [classes] */
+    ranking_areas *area; /* [classes] */
     ranking_areas micro;
-    double *sensitivity_at;     /* [classes] */
-    double *squared_error;      /* [classes] weighted sums */
-    double fmax, challenge;     /* NaN: does not exist */
-    double *scratch;            /* for fmax */
+    double *sensitivity_at; /* [classes] */
+    double *squared_error;  /* [classes] weighted sums */
+    double fmax, challenge; /* NaN: does not exist */
+    double *scratch;        /* for fmax */
 } scoring_sums;
 
 pclr_status scoring_sums_create(scoring_sums *sums, const scoring *s, pclr_error *error);
@@ -57,7 +57,7 @@ typedef struct measure {
     const char *title;      /* "AUROC" */
     const char *definition; /* one line for people */
     bool smaller_is_better;
-    bool areas;             /* exists with areas_only */
+    bool areas;                                                                      /* exists with areas_only */
     double (*value)(const scoring *s, const scoring_sums *sums, size_t class_index); /* NaN: undefined */
 } measure;
 

@@ -33,6 +33,14 @@ pclr_status eval_set_note(eval_set *set, pclr_error *error, const char *format, 
     return PCLR_OK;
 }
 
+bool eval_set_has_note(const eval_set *set, const char *note)
+{
+    for (size_t k = 0; k < set->notes; k++) {
+        if (strcmp(set->note[k], note) == 0) return true;
+    }
+    return false;
+}
+
 void eval_set_count(const eval_set *set, size_t class_index, size_t *positives, size_t *negatives)
 {
     *positives = *negatives = 0;

@@ -34,8 +34,7 @@ static pclr_status open_predictions(joining *j, eval_set *set, pclr_error *error
     for (size_t r = 0; r < j->table.rows; r++) {
         j->row_id[r] = eval_record_id(set->memory, csv_get(&j->table, r, j->id_column));
         if (j->row_id[r] == NULL) return error_memory(error, 64);
-        if (j->row_id[r][0] == '\0')
-            return error_set(error, PCLR_E_DATA, "%s:%lld: empty record_id", path, (long long)j->table.line[r]);
+        if (j->row_id[r][0] == '\0') return error_set(error, PCLR_E_DATA, "%s:%lld: empty record_id", path, (long long)j->table.line[r]);
     }
     TRY(names_index_create(&j->rows, (const char *const *)j->row_id, j->table.rows, error));
     size_t a, b;
@@ -131,7 +130,7 @@ static pclr_status pair_single(joining *j, eval_set *set, pclr_error *error)
                          j->labels.class_name[0]);
 }
 
-static bool wanted_class(char *const *wanted, size_t count, const char *name)
+static bool wanted_class(const char *const *wanted, size_t count, const char *name)
 {
     for (size_t k = 0; k < count; k++) {
         if (strcmp(wanted[k], name) == 0) return true;
@@ -139,7 +138,7 @@ static bool wanted_class(char *const *wanted, size_t count, const char *name)
     return count == 0;
 }
 
-static pclr_status check_wanted(const joining *j, char *const *wanted, size_t count, pclr_error *error)
+static pclr_status check_wanted(const joining *j, const char *const *wanted, size_t count, pclr_error *error)
 {
     for (size_t k = 0; k < count; k++) {
         bool labelled = false;
@@ -159,7 +158,8 @@ static pclr_status note_unmatched(joining *j, eval_set *set, bool subset, pclr_e
     for (size_t c = 0; c < j->labels.classes && !subset; c++) {
         bool used = false;
         for (size_t k = 0; k < set->classes; k++) used |= j->label_class[k] == c;
-        if (!used) TRY(eval_set_note(set, error, "label class '%s' has no column in the predictions: not evaluated", j->labels.class_name[c]));
+        if (!used)
+            TRY(eval_set_note(set, error, "label class '%s' has no column in the predictions: not evaluated", j->labels.class_name[c]));
     }
     for (int k = 0; k < (int)j->table.columns && !subset; k++) {
         bool used = !is_score_column(j, k);
@@ -173,25 +173,31 @@ static pclr_status note_unmatched(joining *j, eval_set *set, bool subset, pclr_e
 
 static pclr_status match_classes(joining *j, eval_set *set, pclr_error *error)
 {
-    char **wanted = NULL;
-    size_t count = 0;
+    char **piece = NULL;
+    const char *const *wanted = j->source->class_list;
+    size_t count = wanted ? j->source->class_count : 0;
     pclr_status status = PCLR_OK;
 
     set->class_name = arena_alloc(set->memory, j->labels.classes * sizeof *set->class_name);
     j->score_column = arena_alloc(set->memory, j->labels.classes * sizeof *j->score_column);
     j->label_class = arena_alloc(set->memory, j->labels.classes * sizeof *j->label_class);
     if (!set->class_name || !j->score_column || !j->label_class) return error_memory(error, j->labels.classes);
-    if (j->source->classes) TRY_GOTO(text_split(j->source->classes, ',', &wanted, &count, error));
+    if (wanted == NULL && j->source->classes) {
+        TRY_GOTO(text_split(j->source->classes, ',', &piece, &count, error));
+        wanted = (const char *const *)piece;
+    }
     TRY_GOTO(check_wanted(j, wanted, count, error));
     for (size_t c = 0; c < j->labels.classes; c++) {
         int column = exact_column(&j->table, j->labels.class_name[c]);
         if (column < 0 || !wanted_class(wanted, count, j->labels.class_name[c])) continue;
         TRY_GOTO(add_class(j, set, c, column, error));
     }
-    if (set->classes == 0) TRY_GOTO(pair_single(j, set, error));
-    else TRY_GOTO(note_unmatched(j, set, count > 0, error));
+    if (set->classes == 0)
+        TRY_GOTO(pair_single(j, set, error));
+    else
+        TRY_GOTO(note_unmatched(j, set, count > 0, error));
 done:
-    mem_free(wanted);
+    mem_free(piece);
     return status;
 }
 
@@ -263,9 +269,10 @@ static pclr_status report_missing(joining *j, eval_set *set, size_t missing, con
 {
     if (missing == 0) return PCLR_OK;
     if (j->source->split && !j->source->allow_missing)
-        return error_set(error, PCLR_E_DATA,
-                         "%s: no prediction for %zu labelled records of %s, the first: '%s'; predict them, or allow it with --allow-missing",
-                         j->source->predictions, missing, j->source->split, first);
+        return error_set(
+            error, PCLR_E_DATA,
+            "%s: no prediction for %zu labelled records of %s, the first: '%s'; predict them, or allow it with --allow-missing",
+            j->source->predictions, missing, j->source->split, first);
     return eval_set_note(set, error, "%zu labelled records have no prediction and are not evaluated, the first: '%s'", missing, first);
 }
 

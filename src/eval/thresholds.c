@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Thresholds and temperature of an evaluation: given, or chosen on validation records, never on those that are evaluated. */
+/* Thresholds and temperature of an evaluation: given, chosen on validation records, or brought by a model file; never chosen on the
+ * records that are evaluated. */
 #include <math.h>
 #include <string.h>
 
@@ -46,12 +47,6 @@ static pclr_status validation_part(const pclr_evaluate_options *options, char **
     return mem_printf(split, error, "%.*s:validation", (int)(part - options->split), options->split);
 }
 
-static pclr_status class_list(const eval_set *set, text *list, pclr_error *error)
-{
-    for (size_t c = 0; c < set->classes; c++) text_add(list, "%s%s", c ? "," : "", set->class_name[c]);
-    return text_ok(list, error);
-}
-
 static pclr_status check_disjoint(const eval_set *set, const eval_set *validation, pclr_error *error)
 {
     names_index evaluated;
@@ -87,24 +82,23 @@ static pclr_status fit(pclr_evaluation *e, const eval_set *validation, pclr_erro
 }
 
 /* Validation is needed when it was asked for; otherwise it is used when the prediction file holds it. */
-static pclr_status from_validation(pclr_evaluation *e, const char *predictions, const char *labels, const pclr_evaluate_options *options,
-                                   pclr_error *error)
+static pclr_status from_validation(pclr_evaluation *e, const evaluation_input *input, pclr_error *error)
 {
+    const pclr_evaluate_options *options = input->options;
     bool asked = options->validation || options->validation_split;
     char *split = NULL;
-    text classes = {0};
     eval_set validation = {0};
     pclr_error why = {0};
     pclr_status status = PCLR_OK;
 
     TRY_GOTO(validation_part(options, &split, error));
     if (split == NULL && !options->validation) goto done;
-    TRY_GOTO(class_list(&e->set, &classes, error));
-    eval_source source = {.predictions = options->validation ? options->validation : predictions,
-                          .labels = labels,
+    eval_source source = {.predictions = options->validation ? options->validation : input->predictions,
+                          .labels = input->labels,
                           .task = options->task,
                           .split = split,
-                          .classes = classes.data,
+                          .class_list = (const char *const *)e->set.class_name,
+                          .class_count = e->set.classes,
                           .allow_missing = true};
     status = eval_set_read(&validation, &source, &why);
     if (status == PCLR_E_DATA && !asked) {
@@ -116,13 +110,22 @@ static pclr_status from_validation(pclr_evaluation *e, const char *predictions, 
     TRY_GOTO(fit(e, &validation, error));
 done:
     mem_free(split);
-    text_free(&classes);
     eval_set_free(&validation);
     return status;
 }
 
-pclr_status evaluation_thresholds(pclr_evaluation *e, const char *predictions, const char *labels, const pclr_evaluate_options *options,
-                                  pclr_error *error)
+static void from_model(pclr_evaluation *e, const pclr_operating_points *model)
+{
+    for (size_t c = 0; c < e->set.classes; c++) {
+        for (size_t k = 0; k < model->classes; k++) {
+            if (strcmp(model->class_name[k], e->set.class_name[c]) != 0 || isnan(model->threshold[k])) continue;
+            e->class_result[c].threshold = model->threshold[k];
+            e->class_result[c].origin = THRESHOLD_MODEL;
+        }
+    }
+}
+
+pclr_status evaluation_thresholds(pclr_evaluation *e, const evaluation_input *input, pclr_error *error)
 {
     bool probabilities = true;
     for (size_t i = 0; i < e->set.records * e->set.classes; i++) probabilities &= e->set.score[i] >= 0 && e->set.score[i] <= 1;
@@ -130,6 +133,7 @@ pclr_status evaluation_thresholds(pclr_evaluation *e, const char *predictions, c
         e->class_result[c].threshold = probabilities ? 0.5 : NAN;
         e->class_result[c].origin = probabilities ? THRESHOLD_HALF : THRESHOLD_NONE;
     }
-    if (options->thresholds) TRY(parse_given(e, options->thresholds, error));
-    return from_validation(e, predictions, labels, options, error);
+    if (input->operating) from_model(e, input->operating);
+    if (input->options->thresholds) TRY(parse_given(e, input->options->thresholds, error));
+    return from_validation(e, input, error);
 }

@@ -20,7 +20,7 @@ json_t *write_estimate(pclr_estimate e)
 
 const char *write_origin(threshold_origin origin)
 {
-    static const char *const names[] = {"none", "given", "validation", "default 0.5"};
+    static const char *const names[] = {"none", "given", "validation", "default 0.5", "model"};
     return names[origin];
 }
 
@@ -49,14 +49,24 @@ static json_t *class_object(const pclr_evaluation *e, size_t c)
     size_t count;
     const measure *table = measures_of_class(&count);
     json_t *measures = json_object();
-    for (size_t m = 0; m < count; m++)
-        json_object_set_new(measures, table[m].name, write_estimate(e->of_class[m * e->set.classes + c]));
-    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", e->set.class_name[c], "positives",
+    for (size_t m = 0; m < count; m++) json_object_set_new(measures, table[m].name, write_estimate(e->of_class[m * e->set.classes + c]));
+    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", e->set.class_name[c], "positives",
                      (json_int_t)k->positives, "negatives", (json_int_t)k->negatives, "prevalence",
                      write_number((double)k->positives / (double)(k->positives + k->negatives)), "threshold", write_number(k->threshold),
-                     "threshold_from", write_origin(k->origin), "measures", measures, "auroc_delong", write_estimate(k->delong), "confusion",
-                     confusion(k), "calibration_error", write_number(k->calibration_error), "calibration_error_scaled",
-                     write_number(k->calibration_error_scaled), "reliability", bins(k));
+                     "threshold_from", write_origin(k->origin), "measures", measures, "auroc_delong", write_estimate(k->delong),
+                     "confusion", confusion(k), "calibration_error", write_number(k->calibration_error), "calibration_error_scaled",
+                     write_number(k->calibration_error_scaled), "calibration_error_unscaled", write_number(k->calibration_error_unscaled),
+                     "reliability", bins(k));
+}
+
+static json_t *group_classes(const pclr_evaluation *e, const evaluation_group *g)
+{
+    json_t *list = json_array();
+    for (size_t c = 0; c < e->set.classes; c++)
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:o}", "name", e->set.class_name[c], "positives",
+                                              (json_int_t)g->by_class[c].positives, "negatives", (json_int_t)g->by_class[c].negatives,
+                                              "auroc", write_estimate(g->by_class[c].auroc)));
+    return list;
 }
 
 static json_t *groups(const pclr_evaluation *e)
@@ -64,10 +74,10 @@ static json_t *groups(const pclr_evaluation *e)
     json_t *list = json_array();
     for (size_t g = 0; g < e->groups; g++) {
         const evaluation_group *x = &e->group[g];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "kind", x->kind, "name", x->name, "records",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "kind", x->kind, "name", x->name, "records",
                                               (json_int_t)x->records, "patients", (json_int_t)x->patients, "positives",
                                               (json_int_t)x->positives, "classes_defined", (json_int_t)x->defined, "macro_auroc",
-                                              write_estimate(x->macro_auroc)));
+                                              write_estimate(x->macro_auroc), "classes", group_classes(e, x)));
     }
     return list;
 }
@@ -79,16 +89,17 @@ static json_t *text_or_null(const char *s)
 
 static json_t *intervals(const pclr_evaluation *e)
 {
-    return json_pack("{s:s, s:f, s:I, s:I, s:b, s:s, s:I, s:I}", "kind", e->interval == INTERVAL_BCA ? "bca" : "percentile", "coverage", 0.95,
-                     "resamples", (json_int_t)e->bootstraps, "seed", (json_int_t)e->seed, "stratified", (int)e->stratified, "unit",
+    return json_pack("{s:s, s:f, s:I, s:I, s:b, s:s, s:I, s:I}", "kind", e->interval == INTERVAL_BCA ? "bca" : "percentile", "coverage",
+                     0.95, "resamples", (json_int_t)e->bootstraps, "seed", (json_int_t)e->seed, "stratified", (int)e->stratified, "unit",
                      "patient", "exchanged", (json_int_t)e->exchanged, "incomplete", (json_int_t)e->incomplete);
 }
 
 pclr_status write_dump(json_t *root, char **json, pclr_error *error)
 {
     char *dumped = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
-    pclr_status status = dumped ? mem_strdup(json, dumped, error)
-                                : error_set(error, PCLR_E_MEMORY, "the result does not fit as JSON (no memory, or a name that is not UTF-8)");
+    pclr_status status = dumped
+                             ? mem_strdup(json, dumped, error)
+                             : error_set(error, PCLR_E_MEMORY, "the result does not fit as JSON (no memory, or a name that is not UTF-8)");
     free(dumped);
     json_decref(root);
     return status;
@@ -103,12 +114,19 @@ pclr_status evaluation_write_json(pclr_evaluation *e, pclr_error *error)
     for (size_t c = 0; c < e->set.classes; c++) json_array_append_new(classes, class_object(e, c));
     for (size_t k = 0; k < e->set.notes; k++) json_array_append_new(notes, json_string(e->set.note[k]));
     json_t *root =
-        json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "format",
-                  "physioclr-evaluation", "version", 1, "program", pclr_version(), "predictions", e->name, "labels", e->labels, "task",
-                  text_or_null(e->task), "split", text_or_null(e->split), "unit", e->segments ? "segment" : "record", "records",
-                  (json_int_t)e->set.records, "patients", (json_int_t)e->set.patients, "validation_records",
-                  (json_int_t)e->validation_records, "interval", intervals(e), "specificity_for_sensitivity", e->specificity,
-                  "prevalence_for_ppv", e->prevalence > 0 ? json_real(e->prevalence) : json_null(), "temperature",
-                  write_number(e->temperature), "overall", overall, "classes", classes, "groups", groups(e), "notes", notes);
+        json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I}", "format", "physioclr-evaluation", "version", 1,
+                  "program", pclr_version(), "name", e->name, "predictions", text_or_null(e->predictions), "model", text_or_null(e->model),
+                  "labels", e->labels, "task", text_or_null(e->task), "split", text_or_null(e->split), "unit",
+                  e->segments ? "segment" : "record", "records", (json_int_t)e->set.records, "patients", (json_int_t)e->set.patients,
+                  "classes_defined", (json_int_t)e->defined, "validation_records", (json_int_t)e->validation_records);
+    json_t *rest = json_pack("{s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interval", intervals(e), "specificity_for_sensitivity",
+                             e->specificity, "prevalence_for_ppv", e->prevalence > 0 ? json_real(e->prevalence) : json_null(),
+                             "temperature", write_number(e->temperature), "model_temperature", write_number(e->model_temperature),
+                             "overall", overall, "classes", classes, "groups", groups(e), "notes", notes);
+    if (root == NULL || rest == NULL || json_object_update(root, rest) != 0) {
+        json_decref(root);
+        root = NULL;
+    }
+    json_decref(rest);
     return write_dump(root, &e->json, error);
 }

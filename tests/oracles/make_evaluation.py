@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 import scipy.stats
 import sklearn
-from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
 rng = np.random.default_rng(20260101)
 
@@ -51,9 +51,18 @@ for average in ("macro", "weighted", "micro"):
     block(f"set_{average}_auroc", roc_auc_score(label, score, average=average))
     block(f"set_{average}_auprc", average_precision_score(label, score, average=average))
 block("set_f1", f1_score(label, call, average=None))
-block("set_macro_f1", f1_score(label, call, average="macro"))
-block("set_micro_f1", f1_score(label, call, average="micro"))
-block("set_brier", [brier_score_loss(label[:, c], score[:, c]) for c in range(classes)])
+block("set_precision", precision_score(label, call, average=None))
+block("set_sensitivity", recall_score(label, call, average=None))
+brier = [brier_score_loss(label[:, c], score[:, c]) for c in range(classes)]
+for average in ("macro", "weighted", "micro"):
+    block(f"set_{average}_f1", f1_score(label, call, average=average))
+    block(f"set_{average}_precision", precision_score(label, call, average=average))
+    block(f"set_{average}_sensitivity", recall_score(label, call, average=average))
+    weights = label.sum(0) if average == "weighted" else None
+    specific = recall_score(1 - label, 1 - call, average="micro" if average == "micro" else None)
+    block(f"set_{average}_specificity", specific if average == "micro" else np.average(specific, weights=weights))
+    block(f"set_{average}_brier", brier_score_loss(label.ravel(), score.ravel()) if average == "micro" else np.average(brier, weights=weights))
+block("set_brier", brier)
 best = 0
 for t in np.arange(101) / 100:
     called = score >= t
@@ -92,6 +101,23 @@ block("delong_covariance", cov)
 auc, cov = covariances([score[:, 0], score[:, 1]], label[:, 0], cluster)
 block("cluster", cluster)
 block("cluster_covariance", cov)
+
+# The data of DeLong et al. 1988 as the SAS/STAT User's Guide lists them (LOGISTIC procedure, Example 8): albumin, total protein, K-G score,
+# 1 = benefits from surgery; the guide turns the score round (10 - score). All figures by the double sums above.
+ovarian = np.array([float(x) for x in """
+3.0 5.8 10 0 3.2 6.3 5 1 3.9 6.8 3 1 2.8 4.8 6 0 3.2 5.8 3 1 0.9 4.0 5 0 2.5 5.7 8 0 1.6 5.6 5 1 3.8 5.7 5 1 3.7 6.7 6 1 3.2 5.4 4 1
+3.8 6.6 6 1 4.1 6.6 5 1 3.6 5.7 5 1 4.3 7.0 4 1 3.6 6.7 4 0 2.3 4.4 6 1 4.2 7.6 4 0 4.0 6.6 6 0 3.5 5.8 6 1 3.8 6.8 7 1 3.0 4.7 8 0
+4.5 7.4 5 1 3.7 7.4 5 1 3.1 6.6 6 1 4.1 8.2 6 1 4.3 7.0 5 1 4.3 6.5 4 1 3.2 5.1 5 1 2.6 4.7 6 1 3.3 6.8 6 0 1.7 4.0 7 0 3.7 6.1 5 1
+3.3 6.3 7 1 4.2 7.7 6 1 3.5 6.2 5 1 2.9 5.7 9 0 2.1 4.8 7 1 2.8 6.2 8 0 4.0 7.0 7 1 3.3 5.7 6 1 3.7 6.9 5 1 3.6 6.6 5 1""".split()]).reshape(-1, 4)
+ovarian[:, 2] = 10 - ovarian[:, 2]
+auc, cov = covariances(list(ovarian[:, :3].T), ovarian[:, 3].astype(int), np.arange(len(ovarian)))
+block("ovarian_data", ovarian.T)
+block("ovarian_auroc", auc)
+block("ovarian_covariance", cov)
+for name, k in (("albumin", 0), ("protein", 1)):
+    d, se = auc[k] - auc[2], np.sqrt(cov[k, k] + cov[2, 2] - 2 * cov[k, 2])
+    half = scipy.stats.norm.ppf(0.975) * se
+    block(f"ovarian_{name}", [d, se, d - half, d + half, d / se, 2 * scipy.stats.norm.sf(abs(d / se))])
 
 # BCa: scipy on the mean of a skewed sample gives low, high; the resamples themselves are stored with it.
 sample = rng.exponential(size=40)
