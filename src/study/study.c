@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "dataset/dataset.h"
 #include "study/cell.h"
+#include "study/paired.h"
 #include "study/plan.h"
 #include "study/table.h"
 #include "train/probe.h"
@@ -317,6 +318,32 @@ done:
     return status;
 }
 
+/* {arm: kind} for paired_compare. */
+static json_t *kinds_of_arms(const study_plan *p)
+{
+    json_t *kinds = json_object();
+    for (size_t k = 0; k < p->arms; k++) {
+        const char *objective = p->arm[k].objective;
+        const char *kind = !objective ? "simple" : strcmp(objective, "physioclr") == 0 ? "physioclr" : "pretrained";
+        json_object_set_new(kinds, p->arm[k].name, json_string(kind));
+    }
+    return kinds;
+}
+
+static pclr_status write_tables(study *s, pclr_error *error)
+{
+    const char *part = strrchr(s->evaluate, ':');
+    json_t *kinds = kinds_of_arms(&s->plan), *paired = NULL;
+    pclr_status status;
+    TRY_GOTO(paired_compare(s->dataset_path, s->cells, kinds,
+                            part && strcmp(part, ":validation") == 0 ? "validation.csv" : "predictions.csv", &paired, error));
+    TRY_GOTO(table_write(s->cells, paired, s->folder, error));
+done:
+    json_decref(kinds);
+    json_decref(paired);
+    return status;
+}
+
 /* Rounds until nothing is being worked on elsewhere; the tables are written after each, so that an interrupted study can be read. */
 static pclr_status run_rounds(study *s, pclr_error *error)
 {
@@ -325,7 +352,7 @@ static pclr_status run_rounds(study *s, pclr_error *error)
         json_array_clear(s->cells);
         pclr_status status = for_each_cell(s, run_cell, error);
         pclr_error ignored = {0};
-        pclr_status written = table_write(s->cells, s->folder, status == PCLR_OK ? error : &ignored);
+        pclr_status written = write_tables(s, status == PCLR_OK ? error : &ignored);
         if (status != PCLR_OK) return status;
         if (written != PCLR_OK || s->busy == 0) return written;
         callbacks_log(s->callbacks, PCLR_LOG_INFO, "study: waiting for %zu cells of other processes", s->busy);

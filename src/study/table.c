@@ -113,7 +113,8 @@ static pclr_status write_csv(const group *g, size_t count, const char *folder, p
     return status;
 }
 
-static pclr_status write_json(const group *g, size_t count, const json_t *cells, const char *folder, pclr_error *error)
+static pclr_status write_json(const group *g, size_t count, const json_t *cells, const json_t *paired, const char *folder,
+                              pclr_error *error)
 {
     char *path = NULL, *dump;
     json_t *rows = json_array();
@@ -123,7 +124,7 @@ static pclr_status write_json(const group *g, size_t count, const json_t *cells,
                                               g->fraction, "auroc", mean_of(g), "sd_over_seeds", sd_of(g), "low", g->low / (double)g->seeds,
                                               "high", g->high / (double)g->seeds, "seeds", (json_int_t)g->seeds, "seconds",
                                               g->seconds / (double)g->seeds));
-    json_t *root = json_pack("{s:o, s:O}", "rows", rows, "cells", cells);
+    json_t *root = json_pack("{s:o, s:O, s:O}", "rows", rows, "paired", paired, "cells", cells);
     dump = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     pclr_status status = dump ? path_join(&path, folder, "study.json", error) : error_memory(error, 0);
@@ -171,10 +172,18 @@ static const char *colour(size_t k)
     return palette[k % (sizeof palette / sizeof *palette)];
 }
 
-/* AUROC against the share of labels (logarithmic), one line an arm, encoder, method and input. */
+static size_t count_lines(const group *g, size_t count)
+{
+    size_t lines = 0;
+    for (size_t k = 0; k < count; k++) lines += k == 0 || !same_line(&g[k - 1], &g[k]);
+    return lines;
+}
+
+/* AUROC against the share of labels (logarithmic), one line an arm, encoder, method and input; dashed where features go in. */
 static void add_chart(text *t, const group *g, size_t count)
 {
-    text_add(t, "<svg viewBox='0 0 900 360' role='img' aria-label='AUROC by share of labels'>");
+    double height = fmax(360.0, 40.0 + 16.0 * (double)count_lines(g, count));
+    text_add(t, "<svg viewBox='0 0 900 %.0f' role='img' aria-label='AUROC by share of labels'>", height);
     for (int k = 5; k <= 10; k++)
         text_add(t, "<line x1='60' x2='560' y1='%.1f' y2='%.1f' stroke='#ddd'/><text x='52' y='%.1f' text-anchor='end'>%.1f</text>",
                  chart_y(0.1 * k), chart_y(0.1 * k), chart_y(0.1 * k) + 4, 0.1 * k);
@@ -182,7 +191,8 @@ static void add_chart(text *t, const group *g, size_t count)
     for (int k = 0; k < 4; k++) text_add(t, "<text x='%.1f' y='340' text-anchor='middle'>%g %%</text>", chart_x(tick[k]), 100 * tick[k]);
     for (size_t k = 0, line = 0; k < count; line++) {
         size_t end = k;
-        text_add(t, "<polyline fill='none' stroke='%s' stroke-width='2' points='", colour(line));
+        text_add(t, "<polyline fill='none' stroke='%s' stroke-width='2'%s points='", colour(line),
+                 strcmp(g[k].input, "embedding") == 0 ? "" : " stroke-dasharray='6 3'");
         for (; end < count && same_line(&g[k], &g[end]); end++)
             text_add(t, "%.1f,%.1f ", chart_x(g[end].fraction), chart_y(mean_of(&g[end])));
         text_add(t, "'/><text x='575' y='%.1f' fill='%s'>", 30.0 + 16.0 * (double)line, colour(line));
@@ -211,7 +221,37 @@ static void add_rows(text *t, const group *g, size_t count)
     text_add(t, "</table>\n");
 }
 
-static pclr_status write_html(const group *g, size_t count, const char *folder, pclr_error *error)
+static double number(const json_t *row, const char *key)
+{
+    return json_number_value(json_object_get(row, key));
+}
+
+/* PhysioCLR's best arm less the best rival's, a line a share of labels. */
+static void add_paired(text *t, const json_t *paired, const char *task)
+{
+    bool any = false;
+    for (size_t k = 0; k < json_array_size(paired); k++) {
+        const json_t *row = json_array_get(paired, k);
+        if (strcmp(word(row, "task"), task) != 0) continue;
+        if (!any)
+            text_add(t, "<h3>Is PhysioCLR ahead?</h3><table><tr><th>labels<th>PhysioCLR<th>strongest rival<th>difference<th>95 %% "
+                        "interval<th></tr>\n");
+        any = true;
+        double low = number(row, "low"), high = number(row, "high");
+        text_add(t, "<tr><td>%g %%<td>", 100 * number(row, "fraction"));
+        add_escaped(t, word(row, "arm"));
+        text_add(t, " %.3f<td>", number(row, "arm_auroc"));
+        add_escaped(t, word(row, "rival"));
+        text_add(t, " %.3f<td><b>%+.4f</b><td>%+.4f to %+.4f<td>%s</tr>\n", number(row, "rival_auroc"), number(row, "difference"), low,
+                 high,
+                 low > 0    ? "ahead"
+                 : high < 0 ? "behind"
+                            : "no difference shown");
+    }
+    if (any) text_add(t, "</table>\n");
+}
+
+static pclr_status write_html(const group *g, size_t count, const json_t *paired, const char *folder, pclr_error *error)
 {
     text t = {0};
     char *path = NULL;
@@ -219,7 +259,9 @@ static pclr_status write_html(const group *g, size_t count, const char *folder, 
                  "auto;max-width:62em}"
                  "table{border-collapse:collapse}td,th{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:left}svg text{font:12px "
                  "sans-serif}</style>"
-                 "<h1>Study</h1><p>Macro AUROC by share of labels; intervals are bootstrap over patients, averaged over seeds.</p>\n");
+                 "<h1>Study</h1><p>Macro AUROC by share of labels; intervals are bootstrap over patients, averaged over seeds.</p>"
+                 "<p>Differences: the arm with the largest mean AUROC over seeds on each side, by bootstrap over patients and seeds, both "
+                 "sides on the same draws. Rivals of two sorts, a line each: pretrained ones, and those without pretraining.</p>\n");
     for (size_t k = 0; k < count;) {
         size_t end = k;
         while (end < count && strcmp(g[end].task, g[k].task) == 0) end++;
@@ -227,6 +269,7 @@ static pclr_status write_html(const group *g, size_t count, const char *folder, 
         add_escaped(&t, g[k].task);
         text_add(&t, "</h2>\n");
         add_chart(&t, g + k, end - k);
+        add_paired(&t, paired, g[k].task);
         add_rows(&t, g + k, end - k);
         k = end;
     }
@@ -239,15 +282,15 @@ static pclr_status write_html(const group *g, size_t count, const char *folder, 
     return status;
 }
 
-pclr_status table_write(const json_t *cells, const char *folder, pclr_error *error)
+pclr_status table_write(const json_t *cells, const json_t *paired, const char *folder, pclr_error *error)
 {
     group *g = NULL;
     size_t count = 0;
     pclr_status status;
     TRY_GOTO(make_groups(cells, &g, &count, error));
-    TRY_GOTO(write_json(g, count, cells, folder, error));
+    TRY_GOTO(write_json(g, count, cells, paired, folder, error));
     TRY_GOTO(write_csv(g, count, folder, error));
-    TRY_GOTO(write_html(g, count, folder, error));
+    TRY_GOTO(write_html(g, count, paired, folder, error));
 done:
     mem_free(g);
     return status;

@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 /* cells: results of downstream cells, each with task, arm, encoder, method, input, fraction, seed, auroc {value, low, high}, seconds.
- * Groups them over seeds: mean, standard deviation over seeds, mean of the bootstrap intervals' ends. */
-pclr_status table_write(const json_t *cells, const char *folder, pclr_error *error);
+ * Groups them over seeds: mean, standard deviation over seeds, mean of the bootstrap intervals' ends. paired: of paired_compare. */
+pclr_status table_write(const json_t *cells, const json_t *paired, const char *folder, pclr_error *error);
 
 #endif

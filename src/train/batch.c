@@ -30,6 +30,11 @@ pclr_status batch_create(batch *b, const loader_spec *spec, pclr_error *error)
     b->view.patient = b->patient;
     b->view.record = b->record;
     b->view.wave_weight = b->wave_weight;
+    if (spec->labels) {
+        TRY(mem_alloc(&b->label, items, spec->labels->classes, error));
+        b->view.label = b->label;
+        b->view.classes = (int64_t)spec->labels->classes;
+    }
     if (!spec->space) return PCLR_OK;
     size_t features = spec->space->features, components = spec->space->components;
     TRY(mem_alloc(&b->raw, items * features, sizeof(float), error));
@@ -51,6 +56,7 @@ void batch_free(batch *b)
     mem_release(&b->component);
     mem_release(&b->wave_weight);
     mem_release(&b->feature_valid);
+    mem_release(&b->label);
     mem_release(&b->pair);
     mem_release(&b->patient);
     mem_release(&b->record);
@@ -210,6 +216,10 @@ static pclr_status make_item(batch *b, const loader_spec *spec, crop c, int64_t 
     mem_free(own);
     b->patient[item] = p->record[c.record].patient;
     b->record[item] = (int64_t)p->record[c.record].row;
+    if (spec->labels) {
+        size_t classes = spec->labels->classes;
+        memcpy(b->label + (size_t)item * classes, spec->labels->value + p->record[c.record].row * classes, classes);
+    }
     if (!spec->space) return PCLR_OK;
     size_t features = spec->space->features;
     int64_t length = spec->scope_record ? 0 : b->view.samples;

@@ -10,7 +10,7 @@ typedef struct batch {
     objective_batch view;
     float *signal[OBJECTIVE_MAX_VIEWS];
     float *feature, *component, *wave_weight;
-    uint8_t *feature_valid;
+    uint8_t *feature_valid, *label;
     int32_t *pair;
     int64_t *patient, *record;
     float *raw;         /* [B][F] before standardisation */

@@ -11,6 +11,8 @@ const config_key train_config_keys[] = {
     {"data.exclude_source", CONFIG_TEXT, "", 0, 0, NULL, "sources (comma-separated) whose records are not used for pretraining"},
     {"data.pairs", CONFIG_CHOICE, "recording", 0, 0, "recording|patient",
      "whose second segment makes a pair: the same recording's, or another recording's of the patient"},
+    {"data.labels", CONFIG_TEXT, "", 0, 0, NULL,
+     "a task of the dataset: the log tells how often positive pairs share one of its labels; labels are not trained on"},
     {"data.memory", CONFIG_REAL, "4096", 0, 1e9, NULL,
      "MiB of preprocessed signal kept in memory; a larger dataset is read from the file as it is needed"},
 

@@ -16,6 +16,7 @@ typedef struct loader_spec {
     const size_t *record; /* [records] indices into the pool */
     size_t records;
     const feature_space *space; /* NULL: no features */
+    const pclr_labels *labels;  /* for diagnostics; NULL: none */
     const pclr_config *config;
     int64_t items;     /* B */
     bool pairs;        /* B / 2 pairs of segments, else B segments of different recordings */

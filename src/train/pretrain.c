@@ -32,6 +32,7 @@ typedef struct run {
     const objective_type *type;
     pool pool;
     feature_space space;
+    pclr_labels *labels; /* for diagnostics; NULL: none asked for */
     model_encoder_spec encoder;
     nn_backend *backend;
     nn_params *params;
@@ -72,6 +73,7 @@ static pclr_status make_loader_spec(const run *r, const side *s, loader_spec *sp
                           .record = s->record,
                           .records = s->records,
                           .space = r->pool.has_physiology && r->space.features ? &r->space : NULL,
+                          .labels = r->labels,
                           .config = c,
                           .items = config_int(c, "train.batch"),
                           .pairs = r->type->needs_pairs,
@@ -116,6 +118,8 @@ static pclr_status open_data(run *r, const char *dataset_path, pclr_error *error
     TRY(pool_part(&r->pool, PCLR_SPLIT_VALIDATION, &r->validation.record, &r->validation.records, error));
     if (r->train.records == 0)
         return error_set(error, PCLR_E_DATA, "dataset: no usable record in the training part; check data.split and `physioclr check`");
+    if (config_text(r->config, "data.labels")[0])
+        TRY(pclr_dataset_labels(r->pool.dataset, config_text(r->config, "data.labels"), &r->labels, error));
     if (r->pool.has_physiology && r->type->needs_features)
         TRY(space_fit(&r->space, &r->pool, r->train.record, r->train.records, false, r->config, error));
     return PCLR_OK;
@@ -384,6 +388,7 @@ static void close_run(run *r)
     nn_backend_destroy(&r->backend);
     metrics_close(&r->log);
     feature_space_free(&r->space);
+    pclr_labels_destroy(&r->labels);
     pool_close(&r->pool);
 }
 

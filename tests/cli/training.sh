@@ -21,6 +21,9 @@ expect 0 "$PHYSIOCLR" pretrain sim.h5 -o run -c small.yaml
 for file in config.yaml metrics.jsonl checkpoint/state.safetensors encoder.safetensors README.md; do
     [ -s run/$file ] || fail "no run/$file"
 done
+grep -q label_agreement run/metrics.jsonl && fail "labels are compared without being asked for"
+expect 0 "$PHYSIOCLR" pretrain sim.h5 -o agreement -c small.yaml --set data.labels=dx --set train.log_every=1
+grep -q '"label_agreement":[0-9.e-]*,"label_chance":[0-9.e-]*' agreement/metrics.jsonl || fail "no label agreement in the log"
 expect 2 "$PHYSIOCLR" pretrain sim.h5 -o run -c small.yaml --set train.batsh=4
 has err 'train.batch'
 
@@ -44,6 +47,12 @@ has err 'train.learning_rate'
 expect 0 "$PHYSIOCLR" probe sim.h5 -t dx -e run/encoder.safetensors --input both --label-fraction 0.5 -o probe
 expect 0 "$PHYSIOCLR" finetune sim.h5 -t dx -e run/encoder.safetensors -c small.yaml -o tuned --json
 has out '"best_name":"validation macro AUROC"'
+# what training says of its validation part is what evaluate finds in the predictions it left
+for run in probe tuned; do
+    expect 0 "$PHYSIOCLR" evaluate $run/validation.csv --labels sim.h5 -t dx --split demo:validation --json
+    of_training=$(grep '"event":"end"' $run/metrics.jsonl | sed 's/.*"auroc":\([0-9.]*\).*/\1/')
+    has out "$(printf '%.5s' "$of_training")"
+done
 expect 3 "$PHYSIOCLR" probe sim.h5 -t nonsense -o none
 has err 'dx'
 
@@ -74,6 +83,10 @@ expect 0 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study
 for file in study.json study.csv report.html; do
     [ -s study/$file ] || fail "no study/$file"
 done
+# the only physioclr arm beside the best of features and random; no pretrained rival is in the plan
+grep -q '"against": "simple"' study/study.json || fail "no paired difference"
+grep -q '"against": "pretrained"' study/study.json && fail "a rival out of nothing"
+grep -q 'Is PhysioCLR ahead' study/report.html || fail "no paired difference on the page"
 cp out first
 expect 0 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study
 cmp out first || fail "another table"

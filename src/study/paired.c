@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "study/paired.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "dataset/dataset.h"
+#include "eval/auroc.h"
+
+enum { DRAWS = 1000, MAX_SEEDS = 64 };
+
+/* All seeds of one way to get a classifier. */
+typedef struct way {
+    const json_t *cell[MAX_SEEDS];
+    size_t seeds;
+    double mean;
+} way;
+
+static const char *word(const json_t *cell, const char *key)
+{
+    const char *value = json_string_value(json_object_get(cell, key));
+    return value ? value : "";
+}
+
+static double value_of(const json_t *cell)
+{
+    return json_number_value(json_object_get(json_object_get(cell, "auroc"), "value"));
+}
+
+static bool same(const json_t *a, const json_t *b, const char *const *key, size_t keys)
+{
+    for (size_t k = 0; k < keys; k++)
+        if (strcmp(word(a, key[k]), word(b, key[k])) != 0) return false;
+    return json_number_value(json_object_get(a, "fraction")) == json_number_value(json_object_get(b, "fraction"));
+}
+
+static const char *const way_keys[] = {"task", "arm", "encoder", "method", "input"};
+
+static bool defined(const json_t *cell)
+{
+    return json_is_object(json_object_get(cell, "auroc"));
+}
+
+/* The cells that differ from `like` by their seed alone. */
+static way way_of(const json_t *cells, const json_t *like)
+{
+    way w = {.seeds = 0};
+    for (size_t k = 0; k < json_array_size(cells) && w.seeds < MAX_SEEDS; k++) {
+        const json_t *cell = json_array_get(cells, k);
+        if (defined(cell) && same(cell, like, way_keys, sizeof way_keys / sizeof *way_keys)) w.cell[w.seeds++] = cell;
+    }
+    for (size_t k = 0; k < w.seeds; k++) w.mean += value_of(w.cell[k]) / (double)w.seeds;
+    return w;
+}
+
+/* The best way of a kind on the task and label fraction of `like`; seeds 0: there is none. */
+static way best_way(const json_t *cells, const json_t *kinds, const json_t *like, const char *kind)
+{
+    static const char *const task_key[] = {"task"};
+    way best = {.seeds = 0};
+    for (size_t k = 0; k < json_array_size(cells); k++) {
+        const json_t *cell = json_array_get(cells, k);
+        if (!defined(cell) || !same(cell, like, task_key, 1) || strcmp(word(kinds, word(cell, "arm")), kind) != 0) continue;
+        way w = way_of(cells, cell);
+        if (best.seeds == 0 || w.mean > best.mean) best = w;
+    }
+    return best;
+}
+
+/* ---- predictions ---- */
+
+/* Records that every file has and that are labelled, grouped by patient. */
+typedef struct table {
+    const pclr_labels *labels;
+    size_t records, patients;
+    size_t *row;                  /* [records] of the dataset, those of a patient in a row */
+    size_t *patient_begin;        /* [patients + 1] */
+    double *score[2 * MAX_SEEDS]; /* [records][classes]: one side's seeds, then the other's */
+    size_t files;
+} table;
+
+static void table_free(table *t)
+{
+    for (size_t k = 0; k < t->files; k++) mem_free(t->score[k]);
+    mem_free(t->row);
+    mem_free(t->patient_begin);
+}
+
+/* score[dataset records][classes] of a file; NaN where it has no record. */
+static pclr_status read_scores(const pclr_dataset *dataset, const pclr_labels *labels, const json_t *cell, const char *file, double **score,
+                               pclr_error *error)
+{
+    char *path = NULL;
+    csv_table csv = {0};
+    size_t classes = labels->classes;
+    pclr_status status;
+    TRY_GOTO(path_join(&path, word(cell, "folder"), file, error));
+    TRY_GOTO(csv_read(&csv, path, error));
+    TRY_GOTO(mem_alloc(score, labels->records, classes * sizeof **score, error));
+    for (size_t k = 0; k < labels->records * classes; k++) (*score)[k] = NAN;
+    for (size_t c = 0; c < classes; c++) {
+        int column = csv_column(&csv, labels->class_name[c]);
+        for (size_t r = 0; r < csv.rows && column >= 0; r++) {
+            int64_t row = pclr_dataset_find(dataset, csv_get(&csv, r, 0));
+            double value;
+            if (row >= 0 && parse_double(csv_get(&csv, r, column), &value)) (*score)[(size_t)row * classes + c] = value;
+        }
+    }
+done:
+    csv_free(&csv);
+    mem_free(path);
+    return status;
+}
+
+typedef struct keyed_row {
+    const char *patient;
+    size_t row;
+} keyed_row;
+
+static int compare_rows(const void *a, const void *b)
+{
+    const keyed_row *x = a, *y = b;
+    int order = strcmp(x->patient, y->patient);
+    return order != 0 ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+static bool usable(const table *t, size_t row)
+{
+    size_t classes = t->labels->classes;
+    for (size_t f = 0; f < t->files; f++)
+        for (size_t c = 0; c < classes; c++)
+            if (!isfinite(t->score[f][row * classes + c])) return false;
+    for (size_t c = 0; c < classes; c++)
+        if (t->labels->value[row * classes + c] <= 1) return true;
+    return false;
+}
+
+static pclr_status group_rows(table *t, const pclr_dataset *dataset, pclr_error *error)
+{
+    keyed_row *key = NULL;
+    TRY(mem_alloc(&key, t->labels->records, sizeof *key, error));
+    TRY(mem_alloc(&t->row, t->labels->records, sizeof *t->row, error));
+    TRY(mem_alloc(&t->patient_begin, t->labels->records + 1, sizeof *t->patient_begin, error));
+    for (size_t row = 0; row < t->labels->records; row++) {
+        pclr_dataset_row r = pclr_dataset_get_row(dataset, row);
+        if (usable(t, row)) key[t->records++] = (keyed_row){r.patient && r.patient[0] ? r.patient : r.id, row};
+    }
+    qsort(key, t->records, sizeof *key, compare_rows);
+    for (size_t k = 0; k < t->records; k++) {
+        if (k == 0 || strcmp(key[k].patient, key[k - 1].patient) != 0) t->patient_begin[t->patients++] = k;
+        t->row[k] = key[k].row;
+    }
+    t->patient_begin[t->patients] = t->records;
+    mem_free(key);
+    return PCLR_OK;
+}
+
+/* ---- the bootstrap ---- */
+
+typedef struct draw {
+    size_t *row; /* [records drawn] */
+    size_t records, capacity;
+    double *score;
+    uint8_t *label;
+} draw;
+
+static pclr_status macro(const table *t, const draw *d, size_t file, double *value, pclr_error *error)
+{
+    size_t classes = t->labels->classes;
+    auroc_average average;
+    for (size_t k = 0; k < d->records; k++) {
+        memcpy(d->score + k * classes, t->score[file] + d->row[k] * classes, classes * sizeof *d->score);
+        memcpy(d->label + k * classes, t->labels->value + d->row[k] * classes, classes);
+    }
+    TRY(auroc_macro(d->score, d->label, d->records, classes, &average, NULL, error));
+    *value = average.macro;
+    return PCLR_OK;
+}
+
+/* Mean over drawn seeds of one side's macro AUROC; `first`: index of its first file. random NULL: every seed once. */
+static pclr_status side(const table *t, const draw *d, size_t first, size_t seeds, rng *random, double *value, pclr_error *error)
+{
+    double sum = 0.0, one[MAX_SEEDS];
+    bool known[MAX_SEEDS] = {false};
+    for (size_t k = 0; k < seeds; k++) {
+        size_t seed = random ? (size_t)rng_below(random, seeds) : k;
+        if (!known[seed]) TRY(macro(t, d, first + seed, &one[seed], error));
+        known[seed] = true;
+        sum += one[seed] / (double)seeds;
+    }
+    *value = sum;
+    return PCLR_OK;
+}
+
+static void draw_patients(const table *t, draw *d, rng *random)
+{
+    d->records = 0;
+    for (size_t k = 0; k < t->patients; k++) {
+        size_t p = (size_t)rng_below(random, t->patients);
+        for (size_t r = t->patient_begin[p]; r < t->patient_begin[p + 1] && d->records < d->capacity; r++) d->row[d->records++] = t->row[r];
+    }
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static pclr_status bootstrap(const table *t, size_t ours, size_t theirs, double interval[2], pclr_error *error)
+{
+    size_t largest = 0, classes = t->labels->classes, kept = 0;
+    double *difference = NULL;
+    draw d = {0};
+    pclr_status status;
+    for (size_t p = 0; p < t->patients; p++)
+        if (t->patient_begin[p + 1] - t->patient_begin[p] > largest) largest = t->patient_begin[p + 1] - t->patient_begin[p];
+    d.capacity = t->patients * largest;
+    TRY_GOTO(mem_alloc(&d.row, d.capacity, sizeof *d.row, error));
+    TRY_GOTO(mem_alloc(&d.score, d.capacity, classes * sizeof *d.score, error));
+    TRY_GOTO(mem_alloc(&d.label, d.capacity, classes, error));
+    TRY_GOTO(mem_alloc(&difference, DRAWS, sizeof *difference, error));
+    for (uint64_t k = 0; k < DRAWS; k++) {
+        rng random = rng_make(1, "paired", k);
+        double a, b;
+        draw_patients(t, &d, &random);
+        TRY_GOTO(side(t, &d, 0, ours, &random, &a, error));
+        TRY_GOTO(side(t, &d, ours, theirs, &random, &b, error));
+        if (isfinite(a - b)) difference[kept++] = a - b;
+    }
+    qsort(difference, kept, sizeof *difference, compare_doubles);
+    interval[0] = kept ? difference[(size_t)(0.025 * (double)(kept - 1))] : NAN;
+    interval[1] = kept ? difference[(size_t)ceil(0.975 * (double)(kept - 1))] : NAN;
+done:
+    mem_free(d.row);
+    mem_free(d.score);
+    mem_free(d.label);
+    mem_free(difference);
+    return status;
+}
+
+static void describe(const way *w, char out[256])
+{
+    const json_t *cell = w->cell[0];
+    (void)snprintf(out, 256, "%s (%s, %s)", word(cell, "arm"), word(cell, "method"), word(cell, "input"));
+}
+
+static pclr_status compare_ways(const pclr_dataset *dataset, const way *ours, const way *theirs, const char *against, const char *file,
+                                json_t *out, pclr_error *error)
+{
+    const way *both[2] = {ours, theirs};
+    table t = {0};
+    pclr_labels *labels = NULL;
+    char name[2][256];
+    double interval[2] = {NAN, NAN};
+    pclr_status status;
+    TRY_GOTO(pclr_dataset_labels(dataset, word(ours->cell[0], "task"), &labels, error));
+    t.labels = labels;
+    for (int w = 0; w < 2; w++)
+        for (size_t k = 0; k < both[w]->seeds; k++) {
+            status = read_scores(dataset, labels, both[w]->cell[k], file, &t.score[t.files], error);
+            if (t.score[t.files]) t.files++;
+            if (status != PCLR_OK) goto done;
+        }
+    TRY_GOTO(group_rows(&t, dataset, error));
+    if (t.records > 0) TRY_GOTO(bootstrap(&t, ours->seeds, theirs->seeds, interval, error));
+    describe(ours, name[0]);
+    describe(theirs, name[1]);
+    if (isfinite(interval[0]))
+        json_array_append_new(out, json_pack("{s:s, s:O, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:I}", "task", word(ours->cell[0], "task"),
+                                             "fraction", json_object_get(ours->cell[0], "fraction"), "against", against, "arm", name[0],
+                                             "rival", name[1], "arm_auroc", ours->mean, "rival_auroc", theirs->mean, "difference",
+                                             ours->mean - theirs->mean, "low", interval[0], "high", interval[1], "seeds",
+                                             (json_int_t)ours->seeds));
+done:
+    table_free(&t);
+    pclr_labels_destroy(&labels);
+    return status;
+}
+
+/* Is `cells[k]` the first of its task and fraction? */
+static bool first_of_group(const json_t *cells, size_t k)
+{
+    static const char *const task_key[] = {"task"};
+    const json_t *cell = json_array_get(cells, k);
+    if (!defined(cell)) return false;
+    for (size_t j = 0; j < k; j++)
+        if (defined(json_array_get(cells, j)) && same(json_array_get(cells, j), cell, task_key, 1)) return false;
+    return true;
+}
+
+pclr_status paired_compare(const char *dataset_path, const json_t *cells, const json_t *kinds, const char *file, json_t **out,
+                           pclr_error *error)
+{
+    static const char *const rivals[] = {"pretrained", "simple"};
+    pclr_dataset *dataset = NULL;
+    pclr_status status = PCLR_OK;
+    *out = json_array();
+    TRY(pclr_dataset_open(&dataset, dataset_path, error));
+    for (size_t k = 0; k < json_array_size(cells) && status == PCLR_OK; k++) {
+        if (!first_of_group(cells, k)) continue;
+        const json_t *cell = json_array_get(cells, k);
+        way ours = best_way(cells, kinds, cell, "physioclr");
+        for (int r = 0; r < 2 && ours.seeds > 0 && status == PCLR_OK; r++) {
+            way theirs = best_way(cells, kinds, cell, rivals[r]);
+            if (theirs.seeds > 0) status = compare_ways(dataset, &ours, &theirs, rivals[r], file, *out, error);
+        }
+    }
+    pclr_dataset_destroy(&dataset);
+    return status;
+}
