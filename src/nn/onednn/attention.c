@@ -38,7 +38,8 @@ NN_CLONES static void softmax_row(float *s, int64_t T)
 /* p[T][T] = softmax(q k^T / sqrt(E)) */
 static void probabilities(const nn_call *c, const head *s, int64_t start, float *p)
 {
-    gemm_one(false, true, s->T, s->T, s->E, s->scale, (const float *)c->in[0].data + start, s->D, (const float *)c->in[1].data + start, s->D, false, p, s->T);
+    gemm_one(false, true, s->T, s->T, s->E, s->scale, (const float *)c->in[0].data + start, s->D, (const float *)c->in[1].data + start,
+             s->D, false, p, s->T);
     for (int64_t i = 0; i < s->T; i++) softmax_row(p + i * s->T, s->T);
 }
 
@@ -76,7 +77,8 @@ static void attention_forward(const nn_call *c)
             const int64_t start = start_of(&s, bh);
             probabilities(c, &s, start, p);
             if (c->args->p > 0) drop(c, &s, bh, p, p);
-            gemm_one(false, false, s.T, s.E, s.T, 1, p, s.T, (const float *)c->in[2].data + start, s.D, false, (float *)c->out.data + start, s.D);
+            gemm_one(false, false, s.T, s.E, s.T, 1, p, s.T, (const float *)c->in[2].data + start, s.D, false, (float *)c->out.data + start,
+                     s.D);
         }
     }
 }
@@ -109,10 +111,13 @@ static void head_backward(const nn_call *c, const head *s, int64_t bh, float *p)
     }
     for (int64_t i = 0; i < s->T; i++) softmax_row_back(p + i * s->T, dp + i * s->T, s->T);
     if (c->in[0].grad)
-        gemm_one(false, false, s->T, s->E, s->T, s->scale, dp, s->T, (const float *)c->in[1].data + start, s->D, c->in[0].add, (float *)c->in[0].grad + start, s->D);
+        gemm_one(false, false, s->T, s->E, s->T, s->scale, dp, s->T, (const float *)c->in[1].data + start, s->D, c->in[0].add,
+                 (float *)c->in[0].grad + start, s->D);
     if (c->in[1].grad)
-        gemm_one(true, false, s->T, s->E, s->T, s->scale, dp, s->T, (const float *)c->in[0].data + start, s->D, c->in[1].add, (float *)c->in[1].grad + start, s->D);
-    if (c->in[2].grad) gemm_one(true, false, s->T, s->E, s->T, 1, dropped, s->T, dy, s->D, c->in[2].add, (float *)c->in[2].grad + start, s->D);
+        gemm_one(true, false, s->T, s->E, s->T, s->scale, dp, s->T, (const float *)c->in[0].data + start, s->D, c->in[1].add,
+                 (float *)c->in[1].grad + start, s->D);
+    if (c->in[2].grad)
+        gemm_one(true, false, s->T, s->E, s->T, 1, dropped, s->T, dy, s->D, c->in[2].add, (float *)c->in[2].grad + start, s->D);
 }
 
 static void attention_backward(const nn_call *c)
@@ -127,5 +132,6 @@ static void attention_backward(const nn_call *c)
 
 void nn_onednn_attention(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_ATTENTION] = (nn_kernel){.forward = attention_forward, .backward = attention_backward, .reads = 1 | 2 | 4, .writes = true, .work = attention_work};
+    kernel[NN_OP_ATTENTION] = (nn_kernel){
+        .forward = attention_forward, .backward = attention_backward, .reads = 1 | 2 | 4, .writes = true, .work = attention_work};
 }

@@ -3,243 +3,174 @@
  * Convolutions over time as products; formulas in reference/convolution.h.
  *
  * Channels last, the window of an output is one run of K * Cin values of the input: windows are the rows of a matrix whose product
- * with the kernel [Cout][K * Cin] is the output. The windows are written out a piece at a time, near the core that multiplies them
- * (gemm.c); where stride and kernel are equal they are the input itself. The gradient of the input is, for stride 1, the
- * convolution of dy with the reversed kernel; otherwise products whose rows are added into their windows. A transposed
- * convolution is the same with the roles of x and y exchanged.
- *
- * Long kernels between few channels (a transformer's positional convolution: 128 taps, 16 channels a group) give products only Cout
- * wide. There several outputs are computed at once: m neighbours need a window of K + m - 1 taps, and the kernel, shifted by
- * one tap for each of them, becomes a matrix of m Cout rows. That costs (m - 1) / K more work on zeros and saves a factor m of copying.
+ * with the kernel [Cout][K * Cin] is the output, and they need no copy (gemm.c). The gradient of the input is a sum over taps too:
+ * outputs t with the same (t + left) mod stride meet the same taps, so that each of these `stride` phases is a convolution of dy with
+ * every stride-th tap, reversed. A transposed convolution is the same with the roles of x and y exchanged. The channels of a group
+ * are gathered first.
  */
 #include "nn/onednn/fast.h"
 
-enum { NARROW = 64, LONG = 32, TOGETHER = 8 };
-
 /* One group of a convolution from x [B][T][..] to y [B][U][..]. */
 typedef struct conv {
-    int64_t B, T, U, K, I, O;         /* I, O: channels of the group */
-    int64_t x_stride, y_stride;       /* channels of a row in memory, all groups */
+    int64_t B, T, U, K, I, O;   /* I, O: channels of the group */
+    int64_t x_stride, y_stride; /* channels of a row in memory, all groups */
     int64_t stride, dilation, left;
     int threads;
 } conv;
 
-static window_rows windows_of(const conv *p)
+/* Windows over x as a matrix; w must live as long as the result. */
+static matrix window_matrix(const float *x, int64_t items, const window_rows *w)
 {
-    return (window_rows){p->T, p->U, p->K, p->I, p->x_stride, p->stride, p->dilation, p->left};
-}
-
-/* The windows as a matrix; w must live as long as the result. */
-static matrix window_matrix(const conv *p, const float *x, const window_rows *w)
-{
-    const int64_t columns = p->K * p->I;
-    matrix m = {.data = x, .rows = p->B * p->U, .columns = columns, .stride = columns, .windows = w};
-    if (p->K == p->stride && p->dilation == 1 && p->left == 0 && p->x_stride == p->I && p->T == p->U * p->stride) m.windows = NULL;
+    const int64_t columns = w->K * w->I;
+    matrix m = {.data = x, .rows = items * w->U, .columns = columns, .stride = columns, .windows = w};
+    if (w->K == w->stride && w->dilation == 1 && w->left == 0 && w->x_stride == w->I && w->T == w->U * w->stride) m.windows = NULL;
     return m;
 }
 
-static bool goes_together(const conv *p)
+/* ---- the channels of one group, side by side ---- */
+
+static int64_t gathered_floats(int64_t rows, int64_t stride, int64_t columns)
 {
-    return p->O < NARROW && p->K >= LONG && p->stride == 1 && p->dilation == 1;
+    return stride == columns ? 0 : rows * columns;
 }
 
-/* The convolution that computes TOGETHER outputs of p at once, into [B][U' * TOGETHER][O]. */
-static conv together(const conv *p)
+/* x itself where it has one group only. */
+static const float *gather(const float *x, int64_t rows, int64_t stride, int64_t columns, int threads, float *to)
 {
-    conv q = *p;
-    q.U = ceil_div(p->U, TOGETHER);
-    q.K = p->K + TOGETHER - 1;
-    q.O = q.y_stride = TOGETHER * p->O;
-    q.stride = TOGETHER;
-    return q;
+    if (stride == columns) return x;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t r = 0; r < rows; r++) memcpy(to + r * columns, x + r * stride, (size_t)columns * sizeof *to);
+    return to;
 }
 
-static int64_t together_weights(const conv *q)
-{
-    return q->O * q->K * q->I;
-}
+/* ---- forward, and the gradient of the kernel ---- */
 
-static int64_t together_outputs(const conv *q)
+static window_rows forward_windows(const conv *p)
 {
-    return q->B * q->U * q->O;
-}
-
-/* to[j O + o][k + j][i] = w[o][k][i], zeros elsewhere. */
-static void shift_kernel(const conv *p, const conv *q, const float *w, float *to)
-{
-    const int64_t row = p->K * p->I;
-    memset(to, 0, (size_t)together_weights(q) * sizeof *to);
-    for (int64_t j = 0; j < TOGETHER; j++)
-        for (int64_t o = 0; o < p->O; o++) memcpy(to + ((j * p->O + o) * q->K + j) * p->I, w + o * row, (size_t)row * sizeof *to);
-}
-
-static void add_shifted(const conv *p, const conv *q, const float *from, float *dw)
-{
-    const int64_t row = p->K * p->I;
-    for (int64_t j = 0; j < TOGETHER; j++)
-        for (int64_t o = 0; o < p->O; o++)
-            for (int64_t k = 0; k < row; k++) dw[o * row + k] += from[((j * p->O + o) * q->K + j) * p->I + k];
-}
-
-/* Between y [B][U][y_stride] and [B][U' * TOGETHER][O]. */
-static void put_outputs(const conv *p, const conv *q, const float *from, const float *bias, float *y, bool add)
-{
-#pragma omp parallel for num_threads(p->threads) schedule(static)
-    for (int64_t bu = 0; bu < p->B * p->U; bu++) {
-        const float *row = from + (bu / p->U * q->U * TOGETHER + bu % p->U) * p->O;
-        float *to = y + bu * p->y_stride;
-        for (int64_t o = 0; o < p->O; o++) to[o] = (add ? to[o] : 0) + row[o] + (bias ? bias[o] : 0);
-    }
-}
-
-static void take_outputs(const conv *p, const conv *q, const float *y, float *to)
-{
-    memset(to, 0, (size_t)together_outputs(q) * sizeof *to);
-#pragma omp parallel for num_threads(p->threads) schedule(static)
-    for (int64_t bu = 0; bu < p->B * p->U; bu++)
-        memcpy(to + (bu / p->U * q->U * TOGETHER + bu % p->U) * p->O, y + bu * p->y_stride, (size_t)p->O * sizeof *to);
+    return (window_rows){
+        .T = p->T, .U = p->U, .K = p->K, .I = p->I, .x_stride = p->I, .stride = p->stride, .dilation = p->dilation, .left = p->left};
 }
 
 static size_t forward_floats(const conv *p)
 {
-    const window_rows w = windows_of(p);
-    const matrix m = window_matrix(p, NULL, &w);
-    if (!goes_together(p)) return gemm_rows_scratch(&m, p->threads);
-    const conv q = together(p);
-    const window_rows qw = windows_of(&q);
-    const matrix qm = window_matrix(&q, NULL, &qw);
-    return (size_t)(together_weights(&q) + together_outputs(&q)) + gemm_rows_scratch(&qm, p->threads);
+    const window_rows rows = forward_windows(p);
+    const matrix m = window_matrix(NULL, p->B, &rows);
+    return (size_t)gathered_floats(p->B * p->T, p->x_stride, p->I) + gemm_rows_scratch(&m, p->O, p->threads);
 }
 
 static void conv_forward(const conv *p, const float *x, const float *w, const float *bias, float *y, bool add, float *work)
 {
-    if (goes_together(p)) {
-        const conv q = together(p);
-        float *kernel = work, *out = kernel + together_weights(&q);
-        const window_rows rows = windows_of(&q);
-        const matrix m = window_matrix(&q, x, &rows);
-        shift_kernel(p, &q, w, kernel);
-        gemm_rows(&m, kernel, false, NULL, q.O, out, q.y_stride, false, p->threads, out + together_outputs(&q));
-        put_outputs(p, &q, out, bias, y, add);
-        return;
-    }
-    const window_rows rows = windows_of(p);
-    const matrix m = window_matrix(p, x, &rows);
-    gemm_rows(&m, w, false, bias, p->O, y, p->y_stride, add, p->threads, work);
+    const window_rows rows = forward_windows(p);
+    const matrix m = window_matrix(gather(x, p->B * p->T, p->x_stride, p->I, p->threads, work), p->B, &rows);
+    const weights kernel = {.data = w, .N = p->O, .outer = 1, .inner = m.columns, .inner_step = 1, .n_step = m.columns};
+    const result to = {.data = y, .per_item = p->U, .item_stride = p->U * p->y_stride, .stride = p->y_stride, .bias = bias, .add = add};
+    gemm_rows(&m, &kernel, &to, p->threads, work + gathered_floats(p->B * p->T, p->x_stride, p->I));
 }
 
 static size_t weights_floats(const conv *p)
 {
-    const window_rows w = windows_of(p);
-    const matrix m = window_matrix(p, NULL, &w);
-    if (!goes_together(p)) return gemm_weights_scratch(&m, p->O, p->threads);
-    const conv q = together(p);
-    const window_rows qw = windows_of(&q);
-    const matrix qm = window_matrix(&q, NULL, &qw);
-    return (size_t)(together_weights(&q) + together_outputs(&q)) + gemm_weights_scratch(&qm, q.O, p->threads);
+    const window_rows rows = forward_windows(p);
+    const matrix m = window_matrix(NULL, p->B, &rows);
+    return (size_t)gathered_floats(p->B * p->T, p->x_stride, p->I) + gemm_weights_scratch(&m, p->O, p->threads);
 }
 
 static void conv_weights(const conv *p, const float *x, const float *dy, float *dw, float *work)
 {
-    if (goes_together(p)) {
-        const conv q = together(p);
-        float *sum = work, *out = sum + together_weights(&q);
-        const window_rows rows = windows_of(&q);
-        const matrix m = window_matrix(&q, x, &rows);
-        memset(sum, 0, (size_t)together_weights(&q) * sizeof *sum);
-        take_outputs(p, &q, dy, out);
-        gemm_weights(&m, out, q.y_stride, q.O, sum, p->threads, out + together_outputs(&q));
-        add_shifted(p, &q, sum, dw);
-        return;
-    }
-    const window_rows rows = windows_of(p);
-    const matrix m = window_matrix(p, x, &rows);
-    gemm_weights(&m, dy, p->y_stride, p->O, dw, p->threads, work);
+    const window_rows rows = forward_windows(p);
+    const matrix m = window_matrix(gather(x, p->B * p->T, p->x_stride, p->I, p->threads, work), p->B, &rows);
+    gemm_weights(&m, dy, p->y_stride, p->O, dw, p->threads, work + gathered_floats(p->B * p->T, p->x_stride, p->I));
 }
 
 /* ---- the gradient of the input ---- */
 
-/* dx of stride 1 as a convolution of dy: kernel reversed, channels exchanged. */
-static conv reversed(const conv *p)
+static int64_t common_divisor(int64_t a, int64_t b)
 {
-    return (conv){.B = p->B, .T = p->U, .U = p->T, .K = p->K, .I = p->O, .O = p->I, .x_stride = p->y_stride, .y_stride = p->x_stride,
-                  .stride = 1, .dilation = 1, .left = p->K - 1 - p->left, .threads = p->threads};
+    return b == 0 ? a : common_divisor(b, a % b);
 }
 
-static bool reversible(const conv *p)
+/* The outputs t = m stride + phase - left, m from `first` on, and the taps first_tap + j tap_step that they meet: those with
+ * k dilation = phase (mod stride). Tap j of output m multiplies dy at m - offset - j * spread. */
+typedef struct phase {
+    int64_t first, count;
+    int64_t first_tap, tap_step, taps;
+    int64_t offset, spread;
+} phase;
+
+static phase phase_of(const conv *p, int64_t number)
 {
-    return p->stride == 1 && p->dilation == 1 && p->left < p->K;
+    const int64_t s = p->stride, shared = common_divisor(s, p->dilation);
+    phase f = {.tap_step = s / shared, .spread = p->dilation / shared};
+    while (f.first * s + number - p->left < 0) f.first++;
+    const int64_t begin = f.first * s + number - p->left;
+    f.count = begin < p->T ? ceil_div(p->T - begin, s) : 0;
+    while (f.first_tap < p->K && f.first_tap * p->dilation % s != number) f.first_tap++;
+    f.taps = f.first_tap < p->K ? ceil_div(p->K - f.first_tap, f.tap_step) : 0;
+    f.offset = (f.first_tap * p->dilation - number) / s;
+    return f;
 }
 
-static void reverse_kernel(const conv *p, const float *w, float *to)
+/* Windows over dy, from the last tap to the first. */
+static window_rows phase_windows(const conv *p, const phase *f)
 {
-#pragma omp parallel for num_threads(p->threads) schedule(static)
-    for (int64_t k = 0; k < p->K; k++)
-        for (int64_t first = 0; first < p->I; first += 16)
-            for (int64_t o = 0; o < p->O; o++)
-                for (int64_t i = first; i < first + 16 && i < p->I; i++) to[(i * p->K + k) * p->O + o] = w[(o * p->K + p->K - 1 - k) * p->I + i];
-}
-
-/* Floats a thread needs for the products of one item. */
-static int64_t spread_floats(const conv *p)
-{
-    return p->U * p->K * p->I;
+    return (window_rows){.T = p->U,
+                         .U = f->count,
+                         .K = f->taps,
+                         .I = p->O,
+                         .x_stride = p->O,
+                         .stride = 1,
+                         .dilation = f->spread,
+                         .left = f->offset + (f->taps - 1) * f->spread - f->first};
 }
 
 static size_t data_floats(const conv *p)
 {
-    const conv back = reversed(p);
-    if (reversible(p)) return (size_t)(p->O * p->K * p->I) + forward_floats(&back);
-    return (size_t)(p->threads * spread_floats(p));
+    size_t most = 0;
+    for (int64_t number = 0; number < p->stride; number++) {
+        const phase f = phase_of(p, number);
+        const window_rows rows = phase_windows(p, &f);
+        const matrix m = window_matrix(NULL, p->B, &rows);
+        const size_t floats = f.taps > 0 && f.count > 0 ? gemm_rows_scratch(&m, p->I, p->threads) : 0;
+        most = floats > most ? floats : most;
+    }
+    return (size_t)gathered_floats(p->B * p->U, p->y_stride, p->O) + most;
 }
 
-/* Adds the rows of `columns` [U][K * I] into their windows of dx. */
-NN_CLONES static void add_windows(const conv *p, const float *columns, float *dx)
+/* Rows that no tap reaches. */
+static void fill_rows(const result *to, int64_t items, int64_t N)
 {
-    for (int64_t u = 0; u < p->U; u++)
-        for (int64_t k = 0; k < p->K; k++) {
-            const int64_t t = u * p->stride + k * p->dilation - p->left;
-            if (t < 0 || t >= p->T) continue;
-            const float *from = columns + (u * p->K + k) * p->I;
-            float *to = dx + t * p->x_stride;
-            for (int64_t i = 0; i < p->I; i++) to[i] += from[i];
-        }
-}
-
-static void clear_rows(float *dx, int64_t rows, int64_t stride, int64_t columns)
-{
-    for (int64_t t = 0; t < rows; t++) memset(dx + t * stride, 0, (size_t)columns * sizeof *dx);
+    for (int64_t r = 0; r < items * to->per_item; r++) {
+        float *y = to->data + r / to->per_item * to->item_stride + r % to->per_item * to->stride;
+        for (int64_t n = 0; n < N; n++) y[n] = (to->add ? y[n] : 0) + (to->bias ? to->bias[n] : 0);
+    }
 }
 
 /* dx = (add ? dx : 0) + ...; w [O][K][I], bias [I] or NULL is added to every row of dx (for transposed convolutions). */
 static void conv_data(const conv *p, const float *dy, const float *w, const float *bias, float *dx, bool add, float *work)
 {
-    if (reversible(p)) {
-        const conv back = reversed(p);
-        reverse_kernel(p, w, work);
-        conv_forward(&back, dy, work, bias, dx, add, work + p->O * p->K * p->I);
-        return;
-    }
-    const int64_t columns = p->K * p->I;
-    const bool direct = p->K == p->stride && p->dilation == 1 && p->left == 0 && p->x_stride == p->I && p->T >= p->U * p->stride;
-#pragma omp parallel for num_threads(p->threads) schedule(static)
-    for (int64_t part = 0; part < p->threads; part++) {
-        float *own = work + part * spread_floats(p);
-        const piece items = piece_of(p->B, p->threads, part);
-        for (int64_t b = items.begin; b < items.end; b++) {
-            float *to = dx + b * p->T * p->x_stride;
-            const float *from = dy + b * p->U * p->y_stride;
-            if (direct) {
-                gemm_one(false, false, p->U, columns, p->O, 1, from, p->y_stride, w, columns, add, to, columns);
-                if (!add) clear_rows(to + p->U * columns, p->T - p->U * p->stride, p->I, p->I);
-            } else {
-                if (!add) clear_rows(to, p->T, p->x_stride, p->I);
-                gemm_one(false, false, p->U, columns, p->O, 1, from, p->y_stride, w, columns, false, own, columns);
-                add_windows(p, own, to);
-            }
-            for (int64_t t = 0; bias && t < p->T; t++)
-                for (int64_t i = 0; i < p->I; i++) to[t * p->x_stride + i] += bias[i];
-        }
+    const float *from = gather(dy, p->B * p->U, p->y_stride, p->O, p->threads, work);
+    work += gathered_floats(p->B * p->U, p->y_stride, p->O);
+    for (int64_t number = 0; number < p->stride; number++) {
+        const phase f = phase_of(p, number);
+        const window_rows rows = phase_windows(p, &f);
+        const matrix m = window_matrix(from, p->B, &rows);
+        const weights kernel = {.data = w + (f.first_tap + (f.taps - 1) * f.tap_step) * p->I,
+                                .N = p->I,
+                                .outer = f.taps,
+                                .inner = p->O,
+                                .outer_step = -f.tap_step * p->I,
+                                .inner_step = p->K * p->I,
+                                .n_step = 1};
+        const result to = {.data = dx + (f.first * p->stride + number - p->left) * p->x_stride,
+                           .per_item = f.count,
+                           .item_stride = p->T * p->x_stride,
+                           .stride = p->stride * p->x_stride,
+                           .bias = bias,
+                           .add = add};
+        if (f.count == 0) continue;
+        if (f.taps > 0)
+            gemm_rows(&m, &kernel, &to, p->threads, work);
+        else
+            fill_rows(&to, p->B, p->I);
     }
 }
 
@@ -249,8 +180,18 @@ static conv conv_of(const nn_call *c)
 {
     const nn_shape x = c->in[0].shape, y = c->out.shape, w = c->in[1].shape;
     const int64_t groups = c->args->groups;
-    return (conv){.B = x.n[0], .T = x.n[1], .U = y.n[1], .K = w.n[1], .I = w.n[2], .O = y.n[2] / groups, .x_stride = x.n[2], .y_stride = y.n[2],
-                  .stride = c->args->stride, .dilation = c->args->dilation, .left = c->args->pad_left, .threads = c->threads};
+    return (conv){.B = x.n[0],
+                  .T = x.n[1],
+                  .U = y.n[1],
+                  .K = w.n[1],
+                  .I = w.n[2],
+                  .O = y.n[2] / groups,
+                  .x_stride = x.n[2],
+                  .y_stride = y.n[2],
+                  .stride = c->args->stride,
+                  .dilation = c->args->dilation,
+                  .left = c->args->pad_left,
+                  .threads = c->threads};
 }
 
 static size_t larger(size_t a, size_t b)
@@ -270,7 +211,8 @@ static void conv1d_forward(const nn_call *c)
     const conv p = conv_of(c);
     const float *x = c->in[0].data, *w = c->in[1].data, *bias = c->in[2].data;
     for (int64_t g = 0; g < c->args->groups; g++)
-        conv_forward(&p, x + g * p.I, w + g * p.O * p.K * p.I, bias ? bias + g * p.O : NULL, (float *)c->out.data + g * p.O, false, c->work);
+        conv_forward(&p, x + g * p.I, w + g * p.O * p.K * p.I, bias ? bias + g * p.O : NULL, (float *)c->out.data + g * p.O, false,
+                     c->work);
 }
 
 static void conv1d_backward(const nn_call *c)
@@ -293,8 +235,18 @@ static void conv1d_backward(const nn_call *c)
 static conv transposed_of(const nn_call *c)
 {
     const nn_shape x = c->in[0].shape, y = c->out.shape;
-    return (conv){.B = x.n[0], .T = y.n[1], .U = x.n[1], .K = c->in[1].shape.n[1], .I = y.n[2], .O = x.n[2], .x_stride = y.n[2], .y_stride = x.n[2],
-                  .stride = c->args->stride, .dilation = 1, .left = c->args->pad_left, .threads = c->threads};
+    return (conv){.B = x.n[0],
+                  .T = y.n[1],
+                  .U = x.n[1],
+                  .K = c->in[1].shape.n[1],
+                  .I = y.n[2],
+                  .O = x.n[2],
+                  .x_stride = y.n[2],
+                  .y_stride = x.n[2],
+                  .stride = c->args->stride,
+                  .dilation = 1,
+                  .left = c->args->pad_left,
+                  .threads = c->threads};
 }
 
 static size_t conv_transpose1d_work(const nn_call *c)
@@ -327,7 +279,11 @@ static void conv_transpose1d_backward(const nn_call *c)
 
 void nn_onednn_convolution(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_CONV1D] = (nn_kernel){.forward = conv1d_forward, .backward = conv1d_backward, .reads = 1 | 2, .writes = true, .work = conv1d_work};
-    kernel[NN_OP_CONV_TRANSPOSE1D] = (nn_kernel){.forward = conv_transpose1d_forward, .backward = conv_transpose1d_backward, .reads = 1 | 2,
-                                                 .writes = true, .work = conv_transpose1d_work};
+    kernel[NN_OP_CONV1D] =
+        (nn_kernel){.forward = conv1d_forward, .backward = conv1d_backward, .reads = 1 | 2, .writes = true, .work = conv1d_work};
+    kernel[NN_OP_CONV_TRANSPOSE1D] = (nn_kernel){.forward = conv_transpose1d_forward,
+                                                 .backward = conv_transpose1d_backward,
+                                                 .reads = 1 | 2,
+                                                 .writes = true,
+                                                 .work = conv_transpose1d_work};
 }

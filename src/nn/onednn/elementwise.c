@@ -24,51 +24,64 @@ static void over(const nn_call *c, int64_t size, void (*body)(const nn_call *c, 
 
 /* ---- one input ---- */
 
-#define UNARY(name, value, derivative)                                                                            \
-    NN_CLONES static void name##_forward_part(const nn_call *c, piece p)                                          \
-    {                                                                                                             \
-        const float *in = c->in[0].data, scale = (float)c->args->scale, shift = (float)c->args->shift;            \
-        float *out = c->out.data, density;                                                                        \
-        (void)scale, (void)shift, (void)density;                                                                  \
-        for (int64_t i = p.begin; i < p.end; i++) {                                                               \
-            const float x = in[i];                                                                                \
-            out[i] = (value);                                                                                     \
-        }                                                                                                         \
-    }                                                                                                             \
-    NN_CLONES static void name##_backward_part(const nn_call *c, piece p)                                         \
-    {                                                                                                             \
-        const float *from = name##_reads_x ? c->in[0].data : c->out.data, *dout = c->out.grad;                    \
-        const float scale = (float)c->args->scale;                                                                \
-        float *din = c->in[0].grad, density;                                                                      \
-        (void)scale, (void)density;                                                                               \
-        if (c->in[0].add)                                                                                         \
-            for (int64_t i = p.begin; i < p.end; i++) {                                                           \
-                const float x = name##_reads_nothing ? 0 : from[i], y = x;                                        \
-                (void)y;                                                                                          \
-                din[i] += dout[i] * (derivative);                                                                 \
-            }                                                                                                     \
-        else                                                                                                      \
-            for (int64_t i = p.begin; i < p.end; i++) {                                                           \
-                const float x = name##_reads_nothing ? 0 : from[i], y = x;                                        \
-                (void)y;                                                                                          \
-                din[i] = dout[i] * (derivative);                                                                  \
-            }                                                                                                     \
-    }                                                                                                             \
-    static void name##_forward(const nn_call *c)                                                                  \
-    {                                                                                                             \
-        over(c, c->out.size, name##_forward_part);                                                                \
-    }                                                                                                             \
-    static void name##_backward(const nn_call *c)                                                                 \
-    {                                                                                                             \
-        over(c, c->out.size, name##_backward_part);                                                               \
+#define UNARY(name, value, derivative)                                                                                                     \
+    NN_CLONES static void name##_forward_part(const nn_call *c, piece p)                                                                   \
+    {                                                                                                                                      \
+        const float *in = c->in[0].data, scale = (float)c->args->scale, shift = (float)c->args->shift;                                     \
+        float *out = c->out.data, density;                                                                                                 \
+        (void)scale, (void)shift, (void)density;                                                                                           \
+        for (int64_t i = p.begin; i < p.end; i++) {                                                                                        \
+            const float x = in[i];                                                                                                         \
+            out[i] = (value);                                                                                                              \
+        }                                                                                                                                  \
+    }                                                                                                                                      \
+    NN_CLONES static void name##_backward_part(const nn_call *c, piece p)                                                                  \
+    {                                                                                                                                      \
+        const float *from = name##_reads_x ? c->in[0].data : c->out.data, *dout = c->out.grad;                                             \
+        const float scale = (float)c->args->scale;                                                                                         \
+        float *din = c->in[0].grad, density;                                                                                               \
+        (void)scale, (void)density;                                                                                                        \
+        if (c->in[0].add)                                                                                                                  \
+            for (int64_t i = p.begin; i < p.end; i++) {                                                                                    \
+                const float x = name##_reads_nothing ? 0 : from[i], y = x;                                                                 \
+                (void)y;                                                                                                                   \
+                din[i] += dout[i] * (derivative);                                                                                          \
+            }                                                                                                                              \
+        else                                                                                                                               \
+            for (int64_t i = p.begin; i < p.end; i++) {                                                                                    \
+                const float x = name##_reads_nothing ? 0 : from[i], y = x;                                                                 \
+                (void)y;                                                                                                                   \
+                din[i] = dout[i] * (derivative);                                                                                           \
+            }                                                                                                                              \
+    }                                                                                                                                      \
+    static void name##_forward(const nn_call *c)                                                                                           \
+    {                                                                                                                                      \
+        over(c, c->out.size, name##_forward_part);                                                                                         \
+    }                                                                                                                                      \
+    static void name##_backward(const nn_call *c)                                                                                          \
+    {                                                                                                                                      \
+        over(c, c->out.size, name##_backward_part);                                                                                        \
     }
 
 enum {
-    affine_reads_x = 0, relu_reads_x = 0, gelu_reads_x = 1, silu_reads_x = 1, tanh_reads_x = 0, sigmoid_reads_x = 0, square_reads_x = 1, exp_reads_x = 0
+    affine_reads_x = 0,
+    relu_reads_x = 0,
+    gelu_reads_x = 1,
+    silu_reads_x = 1,
+    tanh_reads_x = 0,
+    sigmoid_reads_x = 0,
+    square_reads_x = 1,
+    exp_reads_x = 0
 };
 enum {
-    affine_reads_nothing = 1, relu_reads_nothing = 0, gelu_reads_nothing = 0, silu_reads_nothing = 0, tanh_reads_nothing = 0,
-    sigmoid_reads_nothing = 0, square_reads_nothing = 0, exp_reads_nothing = 0
+    affine_reads_nothing = 1,
+    relu_reads_nothing = 0,
+    gelu_reads_nothing = 0,
+    silu_reads_nothing = 0,
+    tanh_reads_nothing = 0,
+    sigmoid_reads_nothing = 0,
+    square_reads_nothing = 0,
+    exp_reads_nothing = 0
 };
 
 static inline float gelu_slope(float x)
@@ -84,7 +97,7 @@ static inline float silu_slope(float x)
     return s * (1 + x * (1 - s));
 }
 
-UNARY(affine, scale * x + shift, scale)
+UNARY(affine, scale *x + shift, scale)
 UNARY(relu, x > 0 ? x : 0, y > 0 ? 1.0f : 0.0f)
 UNARY(gelu, x *vm_normal(x, &density), gelu_slope(x))
 UNARY(silu, x *vm_sigmoid(x), silu_slope(x))
@@ -111,8 +124,8 @@ static int64_t row_of_b(nn_shape a, nn_shape b, int64_t r)
 
 typedef struct rows_of_two {
     int64_t rows, columns;
-    bool wide;  /* b has the last axis too */
-    bool same;  /* the same shape: one row */
+    bool wide; /* b has the last axis too */
+    bool same; /* the same shape: one row */
 } rows_of_two;
 
 static rows_of_two rows_of(const nn_call *c)
@@ -122,71 +135,72 @@ static rows_of_two rows_of(const nn_call *c)
     return (rows_of_two){nn_shape_rows(a), nn_shape_last(a), nn_shape_last(b) > 1, false};
 }
 
-#define BINARY(name, value, da_factor, db_factor, reads)                                                              \
-    NN_CLONES static void name##_row(const float *pa, const float *pb, bool wide, float *out, int64_t n)              \
-    {                                                                                                                 \
-        if (wide)                                                                                                     \
-            for (int64_t i = 0; i < n; i++) {                                                                         \
-                const float a = pa[i], b = pb[i];                                                                     \
-                out[i] = (value);                                                                                     \
-            }                                                                                                         \
-        else                                                                                                          \
-            for (int64_t i = 0; i < n; i++) {                                                                         \
-                const float a = pa[i], b = pb[0];                                                                     \
-                out[i] = (value);                                                                                     \
-            }                                                                                                         \
-    }                                                                                                                 \
-    NN_CLONES static void name##_row_da(const float *pb, bool wide, const float *dy, float *da, bool add, int64_t n)  \
-    {                                                                                                                 \
-        for (int64_t i = 0; i < n; i++) {                                                                             \
-            const float b = !(reads) ? 0 : pb[wide ? i : 0];                                                          \
-            (void)b;                                                                                                  \
-            da[i] = (add ? da[i] : 0) + dy[i] * (da_factor);                                                          \
-        }                                                                                                             \
-    }                                                                                                                 \
-    NN_CLONES static void name##_row_db(const float *pa, const float *dy, bool wide, float *db, bool add, int64_t n)  \
-    {                                                                                                                 \
-        double sum = 0;                                                                                               \
-        for (int64_t i = 0; i < n; i++) {                                                                             \
-            const float a = !(reads) ? 0 : pa[i];                                                                     \
-            (void)a;                                                                                                  \
-            if (wide)                                                                                                 \
-                db[i] = (add ? db[i] : 0) + dy[i] * (db_factor);                                                      \
-            else                                                                                                      \
-                sum += (double)(dy[i] * (db_factor));                                                                 \
-        }                                                                                                             \
-        if (!wide) db[0] = (float)((add ? (double)db[0] : 0) + sum);                                                  \
-    }                                                                                                                 \
-    static void name##_forward(const nn_call *c)                                                                      \
-    {                                                                                                                 \
-        const rows_of_two s = rows_of(c);                                                                             \
-        const float *a = c->in[0].data, *b = c->in[1].data;                                                           \
-        float *y = c->out.data;                                                                                       \
-        const int64_t parts = s.same ? c->threads : s.rows;                                                           \
-        _Pragma("omp parallel for num_threads(c->threads) schedule(static)")                                          \
-        for (int64_t k = 0; k < parts; k++) {                                                                         \
-            const piece p = s.same ? share(s.columns, c->threads, k) : (piece){k * s.columns, (k + 1) * s.columns};   \
-            const int64_t at = s.same ? p.begin : row_of_b(c->in[0].shape, c->in[1].shape, k);                        \
-            name##_row(a + p.begin, b + at, s.wide, y + p.begin, p.end - p.begin);                                    \
-        }                                                                                                             \
-    }                                                                                                                 \
-    static void name##_backward(const nn_call *c)                                                                     \
-    {                                                                                                                 \
-        const rows_of_two s = rows_of(c);                                                                             \
-        const float *a = c->in[0].data, *b = c->in[1].data, *dy = c->out.grad;                                        \
-        float *da = c->in[0].grad, *db = c->in[1].grad;                                                               \
-        const int64_t parts = s.same ? c->threads : s.rows;                                                           \
-        _Pragma("omp parallel for num_threads(c->threads) schedule(static)")                                          \
-        for (int64_t k = 0; k < parts; k++) {                                                                         \
-            const piece p = s.same ? share(s.columns, c->threads, k) : (piece){k * s.columns, (k + 1) * s.columns};   \
-            const int64_t at = s.same ? p.begin : row_of_b(c->in[0].shape, c->in[1].shape, k), n = p.end - p.begin;   \
-            if (da) name##_row_da(b + at, s.wide, dy + p.begin, da + p.begin, c->in[0].add, n);                       \
-            if (db && s.same) name##_row_db(a + p.begin, dy + p.begin, true, db + p.begin, c->in[1].add, n);          \
-        }                                                                                                             \
-        if (!db || s.same) return;                                                                                    \
-        if (!c->in[1].add) memset(db, 0, (size_t)c->in[1].size * sizeof *db);                                         \
-        for (int64_t k = 0; k < s.rows; k++)                                                                          \
-            name##_row_db(a + k * s.columns, dy + k * s.columns, s.wide, db + row_of_b(c->in[0].shape, c->in[1].shape, k), true, s.columns); \
+#define BINARY(name, value, da_factor, db_factor, reads)                                                                                   \
+    NN_CLONES static void name##_row(const float *pa, const float *pb, bool wide, float *out, int64_t n)                                   \
+    {                                                                                                                                      \
+        if (wide)                                                                                                                          \
+            for (int64_t i = 0; i < n; i++) {                                                                                              \
+                const float a = pa[i], b = pb[i];                                                                                          \
+                out[i] = (value);                                                                                                          \
+            }                                                                                                                              \
+        else                                                                                                                               \
+            for (int64_t i = 0; i < n; i++) {                                                                                              \
+                const float a = pa[i], b = pb[0];                                                                                          \
+                out[i] = (value);                                                                                                          \
+            }                                                                                                                              \
+    }                                                                                                                                      \
+    NN_CLONES static void name##_row_da(const float *pb, bool wide, const float *dy, float *da, bool add, int64_t n)                       \
+    {                                                                                                                                      \
+        for (int64_t i = 0; i < n; i++) {                                                                                                  \
+            const float b = !(reads) ? 0 : pb[wide ? i : 0];                                                                               \
+            (void)b;                                                                                                                       \
+            da[i] = (add ? da[i] : 0) + dy[i] * (da_factor);                                                                               \
+        }                                                                                                                                  \
+    }                                                                                                                                      \
+    NN_CLONES static void name##_row_db(const float *pa, const float *dy, bool wide, float *db, bool add, int64_t n)                       \
+    {                                                                                                                                      \
+        double sum = 0;                                                                                                                    \
+        for (int64_t i = 0; i < n; i++) {                                                                                                  \
+            const float a = !(reads) ? 0 : pa[i];                                                                                          \
+            (void)a;                                                                                                                       \
+            if (wide)                                                                                                                      \
+                db[i] = (add ? db[i] : 0) + dy[i] * (db_factor);                                                                           \
+            else                                                                                                                           \
+                sum += (double)(dy[i] * (db_factor));                                                                                      \
+        }                                                                                                                                  \
+        if (!wide) db[0] = (float)((add ? (double)db[0] : 0) + sum);                                                                       \
+    }                                                                                                                                      \
+    static void name##_forward(const nn_call *c)                                                                                           \
+    {                                                                                                                                      \
+        const rows_of_two s = rows_of(c);                                                                                                  \
+        const float *a = c->in[0].data, *b = c->in[1].data;                                                                                \
+        float *y = c->out.data;                                                                                                            \
+        const int64_t parts = s.same ? c->threads : s.rows;                                                                                \
+        _Pragma("omp parallel for num_threads(c->threads) schedule(static)") for (int64_t k = 0; k < parts; k++)                           \
+        {                                                                                                                                  \
+            const piece p = s.same ? share(s.columns, c->threads, k) : (piece){k * s.columns, (k + 1) * s.columns};                        \
+            const int64_t at = s.same ? p.begin : row_of_b(c->in[0].shape, c->in[1].shape, k);                                             \
+            name##_row(a + p.begin, b + at, s.wide, y + p.begin, p.end - p.begin);                                                         \
+        }                                                                                                                                  \
+    }                                                                                                                                      \
+    static void name##_backward(const nn_call *c)                                                                                          \
+    {                                                                                                                                      \
+        const rows_of_two s = rows_of(c);                                                                                                  \
+        const float *a = c->in[0].data, *b = c->in[1].data, *dy = c->out.grad;                                                             \
+        float *da = c->in[0].grad, *db = c->in[1].grad;                                                                                    \
+        const int64_t parts = s.same ? c->threads : s.rows;                                                                                \
+        _Pragma("omp parallel for num_threads(c->threads) schedule(static)") for (int64_t k = 0; k < parts; k++)                           \
+        {                                                                                                                                  \
+            const piece p = s.same ? share(s.columns, c->threads, k) : (piece){k * s.columns, (k + 1) * s.columns};                        \
+            const int64_t at = s.same ? p.begin : row_of_b(c->in[0].shape, c->in[1].shape, k), n = p.end - p.begin;                        \
+            if (da) name##_row_da(b + at, s.wide, dy + p.begin, da + p.begin, c->in[0].add, n);                                            \
+            if (db && s.same) name##_row_db(a + p.begin, dy + p.begin, true, db + p.begin, c->in[1].add, n);                               \
+        }                                                                                                                                  \
+        if (!db || s.same) return;                                                                                                         \
+        if (!c->in[1].add) memset(db, 0, (size_t)c->in[1].size * sizeof *db);                                                              \
+        for (int64_t k = 0; k < s.rows; k++)                                                                                               \
+            name##_row_db(a + k * s.columns, dy + k * s.columns, s.wide, db + row_of_b(c->in[0].shape, c->in[1].shape, k), true,           \
+                          s.columns);                                                                                                      \
     }
 
 BINARY(add, a + b, 1, 1, false)
@@ -268,8 +282,11 @@ static void dropout_backward(const nn_call *c)
     over(c, c->out.size, dropout_backward_part);
 }
 
-#define ROW(name, what, how) \
-    (nn_kernel) { .forward = name##_forward, .backward = name##_backward, .reads = (unsigned)(what), .flags = (how), .writes = true }
+#define ROW(name, what, how)                                                                                                               \
+    (nn_kernel)                                                                                                                            \
+    {                                                                                                                                      \
+        .forward = name##_forward, .backward = name##_backward, .reads = (unsigned)(what), .flags = (how), .writes = true                  \
+    }
 
 void nn_onednn_elementwise(nn_kernel kernel[NN_OPS])
 {

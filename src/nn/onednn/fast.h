@@ -33,34 +33,69 @@ static inline int64_t ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/* ---- tile.c ---- */
+
+enum { MOST_TILE_ROWS = 8, MOST_TILE_COLUMNS = 32 };
+
+/* Where a tile's sums go: row[i][n] = (add ? row[i][n] : 0) + sum + bias[n], for i < rows, n < columns. */
+typedef struct tile_result {
+    float *row[MOST_TILE_ROWS];
+    int64_t rows, columns;
+    const float *bias; /* NULL: 0 */
+    bool add;
+} tile_result;
+
+/* The innermost product: sum_k left[i][k * step] panel[k][n] for `rows` rows and `columns` columns. All rows of `left` are read. */
+typedef struct tile_kernel {
+    int64_t rows, columns;
+    void (*multiply)(const float *const *left, int64_t step, const float *panel, int64_t depth, const tile_result *to);
+} tile_kernel;
+/* The best one of this processor for products N wide. */
+tile_kernel tile_for(int64_t N);
+
 /* ---- gemm.c ---- */
 
 /* The windows of a convolution (convolution.c) as rows of a matrix: row b * U + u holds x[b][u * stride + k * dilation - left][i]
  * at column k * I + i, zeros outside [0, T). */
 typedef struct window_rows {
     int64_t T, U, K, I;
-    int64_t x_stride;               /* values between consecutive times in memory */
+    int64_t x_stride; /* values between consecutive times in memory */
     int64_t stride, dilation, left;
 } window_rows;
 
-/* A matrix that stands in memory (row r at data + r * stride), or whose rows are windows of `data`, written out piece by piece. */
+/* A matrix that stands in memory (row r at data + r * stride), or whose rows are windows of `data`. */
 typedef struct matrix {
     const float *data;
     int64_t rows, columns, stride;
-    const window_rows *windows;     /* NULL: stands in memory */
+    const window_rows *windows; /* NULL: stands in memory */
 } matrix;
 
-/* y[row][n] = (add ? y : 0) + sum_k x[row][k] w[n][k] + bias[n] (bias may be NULL); w [N][columns], or [columns][N] when
- * `w_by_column`; rows of y y_stride apart. */
-void gemm_rows(const matrix *x, const float *w, bool w_by_column, const float *bias, int64_t N, float *y, int64_t y_stride, bool add, int threads, float *scratch);
-size_t gemm_rows_scratch(const matrix *x, int threads); /* floats */
+/* What rows are multiplied with: element n of depth o * inner + i is data[o * outer_step + i * inner_step + n * n_step]. */
+typedef struct weights {
+    const float *data;
+    int64_t N, outer, inner;
+    int64_t outer_step, inner_step, n_step;
+} weights;
+
+/* Where the rows of a product go: row b * per_item + u to data + b * item_stride + u * stride. */
+typedef struct result {
+    float *data;
+    int64_t per_item, item_stride, stride;
+    const float *bias; /* [N] or NULL */
+    bool add;          /* to what is there */
+} result;
+
+/* y[row][n] = (add ? y : 0) + sum_k x[row][k] w[k][n] + bias[n] */
+void gemm_rows(const matrix *x, const weights *w, const result *y, int threads, float *scratch);
+size_t gemm_rows_scratch(const matrix *x, int64_t N, int threads); /* floats */
 /* dw[n][k] += sum over rows of dy[row][n] x[row][k]; rows of dy dy_stride apart; dw [N][columns]. */
 void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads, float *scratch);
 size_t gemm_weights_scratch(const matrix *x, int64_t N, int threads); /* floats */
 /* db[n] += sum over rows of dy[row][n] */
 void gemm_bias(const float *dy, int64_t rows, int64_t dy_stride, int64_t N, float *db, int threads);
 /* One product on the calling thread: c (add ? + : =) op(a) op(b), row-major, with row strides. */
-void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, bool add, float *c, int64_t ldc);
+void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
+              bool add, float *c, int64_t ldc);
 
 /* ---- dropout.c ---- */
 

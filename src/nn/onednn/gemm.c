@@ -1,51 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Products of matrices. The only file that knows oneDNN: its sgemm runs on one core at a time, and the cutting into pieces for
- * the threads is ours, because a fixed cut makes results repeatable and because the pieces are known to fit the caches.
+ * Products of matrices. What is multiplied with is packed once, into panels as wide as a tile (tile.c); the rows are read where
+ * they are through one pointer each, so that the windows of a convolution, which overlap in memory, need no copy. Cuts follow fixed
+ * rules: results depend on nothing but inputs and the number of threads. The only file that knows oneDNN: its sgemm serves single
+ * products (attention, matmul) on the calling thread.
  */
 #include <oneapi/dnnl/dnnl.h>
 
 #include "nn/onednn/fast.h"
 
 enum {
-    ROWS = 384,            /* most rows of one piece: long, because weights are packed once a piece */
-    FEWEST = 96,           /* fewest rows of one piece when windows are long */
-    PIECE = 256 * 1024,    /* floats of a piece of windows: stays in the second-level cache, or close to it */
-    TILE = 32,             /* smallest number of dw's rows worth a thread */
-    PARTS = 4              /* most threads that share the rows in gemm_weights; each has its own dw */
+    DEPTH = 320, /* most products added up in registers: a panel of this depth and its rows fill the first-level cache */
+    ROWS = 192,  /* rows that pass over all panels together: with DEPTH they fill half of the second-level cache */
+    PARTS = 4    /* most threads that share the rows in gemm_weights; each has its own dw */
 };
 
-void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, bool add, float *c, int64_t ldc)
+void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
+              bool add, float *c, int64_t ldc)
 {
     /* Fails only for impossible arguments, which the graph's checks exclude. */
     (void)dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', M, N, K, alpha, a, lda, b, ldb, add ? 1.0f : 0.0f, c, ldc);
 }
 
-NN_CLONES static void add_bias(float *y, int64_t rows, int64_t stride, const float *bias, int64_t N)
-{
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t n = 0; n < N; n++) y[r * stride + n] += bias[n];
-}
+/* ---- rows as pointers ---- */
 
-static int64_t piece_rows(const matrix *x)
-{
-    const int64_t fit = PIECE / x->columns;
-    return fit > ROWS ? ROWS : fit < FEWEST ? FEWEST : fit;
-}
-
-/* Rows of windows lie a cache line more than their length apart: lengths are powers of two, which would share cache sets. */
+/* Written rows lie a cache line more than their length apart: lengths are powers of two, which would share cache sets. */
 static int64_t written_stride(const matrix *x)
 {
     return ceil_div(x->columns, 16) * 16 + 16;
 }
 
-static void write_window(const window_rows *w, const float *x, int64_t u, float *to)
+/* A window is one run of memory where taps and channels follow each other; the others, and those that reach outside, are written. */
+static bool is_run(const window_rows *w)
 {
-    const int64_t first = u * w->stride - w->left;
-    if (w->dilation == 1 && w->x_stride == w->I && first >= 0 && first + w->K <= w->T) {
-        memcpy(to, x + first * w->I, (size_t)(w->K * w->I) * sizeof *to);
-        return;
-    }
+    return w->dilation == 1 && w->x_stride == w->I;
+}
+
+/* Most rows of `count` neighbours that must be written. */
+static int64_t most_written(const matrix *x, int64_t count)
+{
+    const window_rows *w = x->windows;
+    if (!w) return 0;
+    if (!is_run(w)) return count;
+    const int64_t before = ceil_div(w->left > 0 ? w->left : 0, w->stride), last = (w->U - 1) * w->stride - w->left + w->K - w->T;
+    const int64_t edges = before + ceil_div(last > 0 ? last : 0, w->stride), written = edges * (count / w->U + 2);
+    return written < count ? written : count;
+}
+
+static void write_window(const window_rows *w, const float *x, int64_t first, float *to)
+{
     for (int64_t k = 0; k < w->K; k++, to += w->I) {
         const int64_t t = first + k * w->dilation;
         if (t < 0 || t >= w->T)
@@ -55,88 +58,215 @@ static void write_window(const window_rows *w, const float *x, int64_t u, float 
     }
 }
 
-/* Rows [begin, end) of x, in `scratch` when they do not stand in memory. */
-static const float *rows_of(const matrix *x, piece rows, float *scratch, int64_t *stride)
+/* Where each row of `rows` is; `scratch` takes those that must be written. */
+static void find_rows(const matrix *x, piece rows, float *scratch, const float **row)
 {
     const window_rows *w = x->windows;
-    *stride = w ? written_stride(x) : x->stride;
-    if (!w) return x->data + rows.begin * x->stride;
-    for (int64_t r = rows.begin; r < rows.end; r++)
-        write_window(w, x->data + r / w->U * w->T * w->x_stride, r % w->U, scratch + (r - rows.begin) * *stride);
-    return scratch;
-}
-
-size_t gemm_rows_scratch(const matrix *x, int threads)
-{
-    return x->windows ? (size_t)(threads * piece_rows(x) * written_stride(x)) : 0;
-}
-
-void gemm_rows(const matrix *x, const float *w, bool w_by_column, const float *bias, int64_t N, float *y, int64_t y_stride, bool add, int threads, float *scratch)
-{
-    const int64_t whole = ceil_div(x->rows, piece_rows(x)), pieces = ceil_div(whole, threads) * threads;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t part = 0; part < threads; part++) {
-        const piece mine = piece_of(pieces, threads, part);
-        float *own = x->windows ? scratch + part * piece_rows(x) * written_stride(x) : NULL;
-        for (int64_t k = mine.begin; k < mine.end; k++) {
-            const piece rows = piece_of(x->rows, pieces, k);
-            const int64_t count = rows.end - rows.begin;
-            int64_t stride;
-            float *to = y + rows.begin * y_stride;
-            if (count == 0) continue;
-            const float *from = rows_of(x, rows, own, &stride);
-            gemm_one(false, !w_by_column, count, N, x->columns, 1, from, stride, w, w_by_column ? N : x->columns, add, to, y_stride);
-            if (bias) add_bias(to, count, y_stride, bias, N);
+    for (int64_t r = rows.begin; r < rows.end; r++, row++) {
+        if (!w) {
+            *row = x->data + r * x->stride;
+            continue;
         }
+        const float *item = x->data + r / w->U * w->T * w->x_stride;
+        const int64_t first = r % w->U * w->stride - w->left;
+        if (is_run(w) && first >= 0 && first + w->K <= w->T) {
+            *row = item + first * w->I;
+            continue;
+        }
+        write_window(w, item, first, scratch);
+        *row = scratch;
+        scratch += written_stride(x);
     }
 }
 
-/* ---- gradients of weights: the rows shared out to `parts`, the N columns of dy to `tiles` ---- */
+/* ---- panels [depth][width] ---- */
+
+/* Columns from `first` on as a panel, zeros beyond the last one. */
+static void pack_weights(const weights *w, int64_t first, int64_t width, float *panel)
+{
+    const int64_t count = w->N - first < width ? w->N - first : width;
+    if (count < width) memset(panel, 0, (size_t)(w->outer * w->inner * width) * sizeof *panel);
+    for (int64_t o = 0; o < w->outer; o++) {
+        const float *from = w->data + o * w->outer_step + first * w->n_step;
+        float *to = panel + o * w->inner * width;
+        if (w->n_step == 1) {
+            for (int64_t i = 0; i < w->inner; i++) memcpy(to + i * width, from + i * w->inner_step, (size_t)count * sizeof *to);
+            continue;
+        }
+        for (int64_t begin = 0; begin < w->inner; begin += 64) /* 64 rows of the panel stay near while its columns are filled */
+            for (int64_t n = 0; n < count; n++)
+                for (int64_t i = begin; i < begin + 64 && i < w->inner; i++) to[i * width + n] = from[i * w->inner_step + n * w->n_step];
+    }
+}
+
+/* Columns [first, first + count) of `depth` rows as a panel. */
+static void pack_rows(const float *const *row, int64_t depth, int64_t first, int64_t count, int64_t width, float *panel)
+{
+    if (count < width) memset(panel, 0, (size_t)(depth * width) * sizeof *panel);
+    for (int64_t k = 0; k < depth; k++, panel += width) {
+        const float *from = row[k] + first;
+        if (count < width)
+            memcpy(panel, from, (size_t)count * sizeof *panel);
+        else
+            for (int64_t n = 0; n < width; n += 16) memcpy(panel + n, from + n, 16 * sizeof *panel);
+    }
+}
+
+/* ---- rows times weights ---- */
+
+typedef struct product {
+    const matrix *x;
+    const result *y;
+    int64_t N, K;
+    const float *packed;
+    tile_kernel tile;
+} product;
+
+/* `count` rows times the panel of the columns from `first` on, depth [block.begin, block.end). The first block of the depth brings
+ * the bias, later ones add. */
+static void multiply_panel(const product *p, const float *const *row, float *const *to, int64_t count, int64_t first, piece block)
+{
+    const tile_kernel tile = p->tile;
+    const float *panel = p->packed + first * p->K + block.begin * tile.columns;
+    const bool begins = block.begin == 0;
+    tile_result part = {.bias = begins && p->y->bias ? p->y->bias + first : NULL, .add = p->y->add || !begins};
+    part.columns = p->N - first < tile.columns ? p->N - first : tile.columns;
+    for (int64_t r = 0; r < count; r += tile.rows) {
+        const float *from[MOST_TILE_ROWS];
+        part.rows = count - r < tile.rows ? count - r : tile.rows;
+        for (int64_t i = 0; i < tile.rows; i++) from[i] = row[i < part.rows ? r + i : r] + block.begin;
+        for (int64_t i = 0; i < part.rows; i++) part.row[i] = to[r + i] + first;
+        tile.multiply(from, 1, panel, block.end - block.begin, &part);
+    }
+}
+
+/* Up to ROWS rows times the panels [columns.begin, columns.end). */
+static void multiply_rows(const product *p, piece rows, piece columns, float *scratch)
+{
+    const float *row[ROWS];
+    float *to[ROWS];
+    const int64_t count = rows.end - rows.begin, blocks = ceil_div(p->K, DEPTH);
+    find_rows(p->x, rows, scratch, row);
+    for (int64_t r = 0; r < count; r++) {
+        const int64_t at = rows.begin + r;
+        to[r] = p->y->data + at / p->y->per_item * p->y->item_stride + at % p->y->per_item * p->y->stride;
+    }
+    for (int64_t b = 0; b < blocks; b++)
+        for (int64_t n = columns.begin; n < columns.end; n++)
+            multiply_panel(p, row, to, count, n * p->tile.columns, piece_of(p->K, blocks, b));
+}
+
+static int64_t packed_floats(const tile_kernel *tile, int64_t N, int64_t K)
+{
+    return ceil_div(N, tile->columns) * tile->columns * K;
+}
+
+size_t gemm_rows_scratch(const matrix *x, int64_t N, int threads)
+{
+    const tile_kernel tile = tile_for(N);
+    return (size_t)(packed_floats(&tile, N, x->columns) + threads * most_written(x, ROWS) * written_stride(x));
+}
+
+void gemm_rows(const matrix *x, const weights *w, const result *y, int threads, float *scratch)
+{
+    const tile_kernel tile = tile_for(w->N);
+    const int64_t K = x->columns, panels = ceil_div(w->N, tile.columns), own = most_written(x, ROWS) * written_stride(x);
+    float *packed = scratch, *written = packed + packed_floats(&tile, w->N, K);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t n = 0; n < panels; n++) pack_weights(w, n * tile.columns, tile.columns, packed + n * tile.columns * K);
+
+    /* Every thread has rows; where they are too few, threads share them and divide the panels. */
+    const product p = {x, y, w->N, K, packed, tile};
+    const int64_t tiles = ceil_div(x->rows, tile.rows), shares = tiles < threads ? tiles : threads, groups = threads / shares,
+                  step = ROWS / tile.rows * tile.rows;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t task = 0; task < shares * groups; task++) {
+        const piece mine = piece_of(tiles, shares, task / groups), columns = piece_of(panels, groups, task % groups);
+        const int64_t end = mine.end * tile.rows < x->rows ? mine.end * tile.rows : x->rows;
+        for (int64_t r = mine.begin * tile.rows; r < end; r += step)
+            multiply_rows(&p, (piece){r, r + step < end ? r + step : end}, columns, written + task * own);
+    }
+}
+
+/* ---- gradients of weights: the rows shared out to `parts`, the N columns of dy to `groups` ---- */
+
+enum { BLOCK = 256 }; /* rows that are added up in registers */
 
 typedef struct shares {
-    int64_t parts, tiles, depth;
+    int64_t parts, groups;
 } shares;
 
 static shares shares_of(const matrix *x, int64_t N, int threads)
 {
-    shares s = {.parts = threads < PARTS ? threads : PARTS, .depth = piece_rows(x)};
-    const int64_t most = ceil_div(x->rows, 64), tiles = ceil_div(N, TILE);
+    const int64_t most = ceil_div(x->rows, BLOCK), tiles = ceil_div(N, MOST_TILE_ROWS);
+    shares s = {.parts = threads < PARTS ? threads : PARTS};
     if (s.parts > most) s.parts = most;
-    s.tiles = ceil_div(threads, s.parts);
-    if (s.tiles > tiles) s.tiles = tiles;
+    s.groups = ceil_div(threads, s.parts);
+    if (s.groups > tiles) s.groups = tiles;
     return s;
 }
 
-/* A task's scratch: its columns of dy transposed, [n][depth + 16], and windows. */
+/* Floats of N columns of BLOCK rows, cut into tiles [BLOCK][rows of a tile]. */
+static int64_t tiled_floats(int64_t N)
+{
+    return (N + 2 * MOST_TILE_ROWS) * BLOCK;
+}
+
+/* A task's scratch: its columns of dy, one panel, rows that must be written. */
 static int64_t task_scratch(const matrix *x, const shares *s, int64_t N)
 {
-    return ceil_div(N, s->tiles) * (s->depth + 16) + (x->windows ? s->depth * written_stride(x) : 0);
+    return tiled_floats(ceil_div(N, s->groups)) + BLOCK * MOST_TILE_COLUMNS + most_written(x, BLOCK) * written_stride(x);
 }
 
 size_t gemm_weights_scratch(const matrix *x, int64_t N, int threads)
 {
     const shares s = shares_of(x, N, threads);
-    return (size_t)((s.parts - 1) * N * x->columns + s.parts * s.tiles * task_scratch(x, &s, N));
+    return (size_t)((s.parts - 1) * N * x->columns + s.parts * s.groups * task_scratch(x, &s, N) + 16);
 }
 
-/* to[n][r] = from[r][n]; eight columns at a time, so that a line of `from` is used while it is near. */
-static void transpose(const float *from, int64_t stride, int64_t rows, int64_t columns, float *to, int64_t to_stride)
+/* `height` columns of dy from n on, as tiles one after another: to[tile][r][i] = dy[r][tile * height of a tile + i]. */
+static void cut_tiles(const float *dy, int64_t stride, int64_t rows, int64_t height, int64_t tile, float *to)
 {
-    for (int64_t n = 0; n < columns; n += 8)
-        for (int64_t r = 0; r < rows; r++)
-            for (int64_t k = n; k < n + 8 && k < columns; k++) to[k * to_stride + r] = from[r * stride + k];
+    for (int64_t n = 0; n < height; n += tile, to += BLOCK * tile)
+        for (int64_t r = 0; r < rows; r++) {
+            const float *from = dy + r * stride + n;
+            if (n + MOST_TILE_ROWS <= height) /* what is copied too much is overwritten by the next row */
+                memcpy(to + r * tile, from, MOST_TILE_ROWS * sizeof *to);
+            else
+                for (int64_t i = 0; i < tile; i++) to[r * tile + i] = n + i < height ? from[i] : 0;
+        }
 }
 
-static void weights_task(const matrix *x, const float *dy, int64_t dy_stride, piece rows, piece n, int64_t depth, bool add, float *dw, float *scratch)
+/* dw[n][..] (+)= columns of dy times one panel */
+static void add_panel(tile_kernel tile, const float *tiles, int64_t height, const float *panel, int64_t depth, int64_t count, bool add,
+                      float *dw, int64_t dw_stride)
 {
-    const int64_t height = n.end - n.begin;
-    float *turned = scratch, *windows = scratch + height * (depth + 16);
-    for (int64_t row = rows.begin; row < rows.end; row += depth) {
-        const piece now = {row, row + depth < rows.end ? row + depth : rows.end};
-        int64_t stride;
-        const float *from = rows_of(x, now, windows, &stride);
-        transpose(dy + row * dy_stride + n.begin, dy_stride, now.end - row, height, turned, depth + 16);
-        gemm_one(false, false, height, x->columns, now.end - row, 1, turned, depth + 16, from, stride, add || row > rows.begin, dw + n.begin * x->columns, x->columns);
+    tile_result part = {.columns = count, .add = add};
+    for (int64_t n = 0; n < height; n += tile.rows, tiles += BLOCK * tile.rows) {
+        const float *from[MOST_TILE_ROWS];
+        part.rows = height - n < tile.rows ? height - n : tile.rows;
+        for (int64_t i = 0; i < tile.rows; i++) from[i] = tiles + i;
+        for (int64_t i = 0; i < part.rows; i++) part.row[i] = dw + (n + i) * dw_stride;
+        tile.multiply(from, tile.rows, panel, depth, &part);
+    }
+}
+
+static void weights_task(const matrix *x, const float *dy, int64_t dy_stride, piece rows, piece n, bool add, float *dw, float *scratch)
+{
+    const tile_kernel tile = tile_for(x->columns);
+    const int64_t height = n.end - n.begin, K = x->columns;
+    float *tiles = scratch, *panel = tiles + tiled_floats(height), *written = panel + BLOCK * MOST_TILE_COLUMNS;
+    const float *row[BLOCK];
+    for (int64_t begin = rows.begin; begin < rows.end; begin += BLOCK) {
+        const piece now = {begin, begin + BLOCK < rows.end ? begin + BLOCK : rows.end};
+        const int64_t depth = now.end - now.begin;
+        cut_tiles(dy + begin * dy_stride + n.begin, dy_stride, depth, height, tile.rows, tiles);
+        find_rows(x, now, written, row);
+        for (int64_t k = 0; k < K; k += tile.columns) {
+            const int64_t count = K - k < tile.columns ? K - k : tile.columns;
+            pack_rows(row, depth, k, count, tile.columns, panel);
+            add_panel(tile, tiles, height, panel, depth, count, add || begin > rows.begin, dw + n.begin * K + k, K);
+        }
     }
 }
 
@@ -149,12 +279,13 @@ void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N
 {
     const shares s = shares_of(x, N, threads);
     const int64_t size = N * x->columns, own = task_scratch(x, &s, N);
-    float *others = scratch, *scratches = scratch + (s.parts - 1) * size;
+    float *others = scratch, *scratches = scratch + ceil_div((s.parts - 1) * size, 16) * 16;
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t task = 0; task < s.parts * s.tiles; task++) {
-        const int64_t part = task / s.tiles;
+    for (int64_t task = 0; task < s.parts * s.groups; task++) {
+        const int64_t part = task / s.groups;
         float *to = part == 0 ? dw : others + (part - 1) * size;
-        weights_task(x, dy, dy_stride, piece_of(x->rows, s.parts, part), piece_of(N, s.tiles, task % s.tiles), s.depth, part == 0, to, scratches + task * own);
+        weights_task(x, dy, dy_stride, piece_of(x->rows, s.parts, part), piece_of(N, s.groups, task % s.groups), part == 0, to,
+                     scratches + task * own);
     }
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < threads; k++) {

@@ -34,8 +34,8 @@ NN_CLONES static void column_squares(const float *x, int64_t rows, int64_t strid
 }
 
 /* sum[k] += dy, sum_n[k] += dy n with n = (x - mean) scale */
-NN_CLONES static void column_gradients(const float *x, const float *dy, int64_t rows, int64_t stride, int64_t columns, const float *mean, const float *scale,
-                                       double *sum, double *sum_n)
+NN_CLONES static void column_gradients(const float *x, const float *dy, int64_t rows, int64_t stride, int64_t columns, const float *mean,
+                                       const float *scale, double *sum, double *sum_n)
 {
     for (int64_t row = 0; row < rows; row += BLOCK) {
         const int64_t end = row + BLOCK < rows ? row + BLOCK : rows;
@@ -54,15 +54,16 @@ NN_CLONES static void column_gradients(const float *x, const float *dy, int64_t 
 }
 
 /* y[k] = (x[k] - mean[k]) factor[k] + beta[k] */
-NN_CLONES static void normalise_rows(const float *x, float *y, int64_t rows, int64_t C, int64_t stride, const float *mean, const float *factor, const float *beta)
+NN_CLONES static void normalise_rows(const float *x, float *y, int64_t rows, int64_t C, int64_t stride, const float *mean,
+                                     const float *factor, const float *beta)
 {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t k = 0; k < C; k++) y[r * stride + k] = (x[r * stride + k] - mean[k]) * factor[k] + beta[k];
 }
 
 /* dx[k] (+)= a[k] (dy[k] - b[k] - (x[k] - mean[k]) d[k]) */
-NN_CLONES static void gradient_rows(const float *x, const float *dy, float *dx, bool add, int64_t rows, int64_t C, int64_t stride, const float *mean,
-                                    const float *a, const float *b, const float *d)
+NN_CLONES static void gradient_rows(const float *x, const float *dy, float *dx, bool add, int64_t rows, int64_t C, int64_t stride,
+                                    const float *mean, const float *a, const float *b, const float *d)
 {
     for (int64_t r = 0; r < rows; r++) {
         const float *xr = x + r * stride, *gr = dy + r * stride;
@@ -132,7 +133,8 @@ static void batch_norm_forward(const nn_call *c)
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (int64_t part = 0; part < c->threads; part++) {
         const piece p = piece_of(R, c->threads, part);
-        normalise_rows((const float *)c->in[0].data + p.begin * C, (float *)c->out.data + p.begin * C, p.end - p.begin, C, C, mean, factor, c->in[2].data);
+        normalise_rows((const float *)c->in[0].data + p.begin * C, (float *)c->out.data + p.begin * C, p.end - p.begin, C, C, mean, factor,
+                       c->in[2].data);
     }
 }
 
@@ -159,7 +161,8 @@ static void batch_norm_backward(const nn_call *c)
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (int64_t part = 0; part < c->threads; part++) {
         const piece p = piece_of(R, c->threads, part);
-        gradient_rows(x + p.begin * C, dy + p.begin * C, (float *)c->in[0].grad + p.begin * C, c->in[0].add, p.end - p.begin, C, C, mean, a, b, d);
+        gradient_rows(x + p.begin * C, dy + p.begin * C, (float *)c->in[0].grad + p.begin * C, c->in[0].add, p.end - p.begin, C, C, mean, a,
+                      b, d);
     }
 }
 
@@ -214,8 +217,8 @@ static void layer_norm_forward(const nn_call *c)
 }
 
 /* Row's sums of e = dy gamma and of e n; adds dy n and dy to the sums of the parameters. */
-NN_CLONES static void layer_norm_sums(const float *x, const float *dy, const float *gamma, int64_t C, float mean, float scale, float *restrict dgamma, float *restrict dbeta,
-                                      float *e_sum, float *en_sum)
+NN_CLONES static void layer_norm_sums(const float *x, const float *dy, const float *gamma, int64_t C, float mean, float scale,
+                                      float *restrict dgamma, float *restrict dbeta, float *e_sum, float *en_sum)
 {
     float e_part[8] = {0}, en_part[8] = {0};
     for (int64_t k = 0; k < C; k += 8) {
@@ -235,8 +238,8 @@ NN_CLONES static void layer_norm_sums(const float *x, const float *dy, const flo
     }
 }
 
-NN_CLONES static void layer_norm_row_gradient(const float *x, const float *dy, const float *gamma, float *dx, bool add, int64_t C, float mean, float scale,
-                                              float e_mean, float en_mean)
+NN_CLONES static void layer_norm_row_gradient(const float *x, const float *dy, const float *gamma, float *dx, bool add, int64_t C,
+                                              float mean, float scale, float e_mean, float en_mean)
 {
     if (add)
         for (int64_t k = 0; k < C; k++) dx[k] += scale * (dy[k] * gamma[k] - e_mean - (x[k] - mean) * scale * en_mean);
@@ -258,8 +261,8 @@ static void layer_norm_part(const nn_call *c, piece rows, double *sums, float *p
             float e, en;
             layer_norm_sums(x, dy, c->in[1].data, C, saved[2 * r], saved[2 * r + 1], part, part + C, &e, &en);
             if (c->in[0].grad)
-                layer_norm_row_gradient(x, dy, c->in[1].data, (float *)c->in[0].grad + r * C, c->in[0].add, C, saved[2 * r], saved[2 * r + 1], e / (float)C,
-                                        en / (float)C);
+                layer_norm_row_gradient(x, dy, c->in[1].data, (float *)c->in[0].grad + r * C, c->in[0].add, C, saved[2 * r],
+                                        saved[2 * r + 1], e / (float)C, en / (float)C);
         }
         for (int64_t k = 0; k < 2 * C; k++) sums[k] += (double)part[k];
     }
@@ -276,7 +279,8 @@ static void layer_norm_backward(const nn_call *c)
     double *sums = c->work;
     float *parts = (float *)(sums + 2 * c->threads * C);
 #pragma omp parallel for num_threads(c->threads) schedule(static)
-    for (int64_t part = 0; part < c->threads; part++) layer_norm_part(c, piece_of(R, c->threads, part), sums + part * 2 * C, parts + part * 2 * C);
+    for (int64_t part = 0; part < c->threads; part++)
+        layer_norm_part(c, piece_of(R, c->threads, part), sums + part * 2 * C, parts + part * 2 * C);
     for (int64_t k = 0; k < C; k++) {
         double gamma = 0, beta = 0;
         for (int64_t part = 0; part < c->threads; part++) {
@@ -348,7 +352,8 @@ static void group_norm_item_back(const nn_call *c, int64_t b, double *sum, float
     double *sum_n = sum + C;
     float *at_b = a + C, *at_d = at_b + C;
     memset(sum, 0, (size_t)(2 * C) * sizeof *sum);
-    for (int64_t k = 0; k < C; k += CHANNELS) column_gradients(x + k, dy + k, T, C, C - k < CHANNELS ? C - k : CHANNELS, mean + k, scale + k, sum + k, sum_n + k);
+    for (int64_t k = 0; k < C; k += CHANNELS)
+        column_gradients(x + k, dy + k, T, C, C - k < CHANNELS ? C - k : CHANNELS, mean + k, scale + k, sum + k, sum_n + k);
     for (int64_t first = 0; first < C; first += S) {
         double e = 0, en = 0;
         for (int64_t k = first; k < first + S; k++) {
@@ -363,8 +368,8 @@ static void group_norm_item_back(const nn_call *c, int64_t b, double *sum, float
     }
 }
 
-NN_CLONES static void group_gradient_rows(const float *x, const float *dy, float *dx, bool add, int64_t rows, int64_t C, const float *gamma, const float *mean,
-                                          const float *a, const float *b, const float *d)
+NN_CLONES static void group_gradient_rows(const float *x, const float *dy, float *dx, bool add, int64_t rows, int64_t C, const float *gamma,
+                                          const float *mean, const float *a, const float *b, const float *d)
 {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t k = 0; k < C; k++)
@@ -381,8 +386,9 @@ static void group_norm_backward(const nn_call *c)
         float *a = vectors + 3 * b * C;
         group_norm_item_back(c, b, sums + 2 * b * C, a);
         if (c->in[0].grad)
-            group_gradient_rows((const float *)c->in[0].data + b * T * C, (const float *)c->out.grad + b * T * C, (float *)c->in[0].grad + b * T * C, c->in[0].add, T, C,
-                                c->in[1].data, (const float *)c->saved + 2 * b * C, a, a + C, a + 2 * C);
+            group_gradient_rows((const float *)c->in[0].data + b * T * C, (const float *)c->out.grad + b * T * C,
+                                (float *)c->in[0].grad + b * T * C, c->in[0].add, T, C, c->in[1].data, (const float *)c->saved + 2 * b * C,
+                                a, a + C, a + 2 * C);
     }
     for (int64_t k = 0; k < C; k++) {
         double gamma = 0, beta = 0;
@@ -397,10 +403,22 @@ static void group_norm_backward(const nn_call *c)
 
 void nn_onednn_normalise(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_BATCH_NORM] = (nn_kernel){.forward = batch_norm_forward, .backward = batch_norm_backward, .reads = 1 | 2, .writes = true,
-                                           .saved = batch_norm_saved, .work = batch_norm_work};
-    kernel[NN_OP_LAYER_NORM] = (nn_kernel){.forward = layer_norm_forward, .backward = layer_norm_backward, .reads = 1 | 2, .writes = true,
-                                           .saved = layer_norm_saved, .work = layer_norm_floats};
-    kernel[NN_OP_GROUP_NORM] = (nn_kernel){.forward = group_norm_forward, .backward = group_norm_backward, .reads = 1 | 2, .writes = true,
-                                           .saved = group_norm_saved, .work = group_norm_work};
+    kernel[NN_OP_BATCH_NORM] = (nn_kernel){.forward = batch_norm_forward,
+                                           .backward = batch_norm_backward,
+                                           .reads = 1 | 2,
+                                           .writes = true,
+                                           .saved = batch_norm_saved,
+                                           .work = batch_norm_work};
+    kernel[NN_OP_LAYER_NORM] = (nn_kernel){.forward = layer_norm_forward,
+                                           .backward = layer_norm_backward,
+                                           .reads = 1 | 2,
+                                           .writes = true,
+                                           .saved = layer_norm_saved,
+                                           .work = layer_norm_floats};
+    kernel[NN_OP_GROUP_NORM] = (nn_kernel){.forward = group_norm_forward,
+                                           .backward = group_norm_backward,
+                                           .reads = 1 | 2,
+                                           .writes = true,
+                                           .saved = group_norm_saved,
+                                           .work = group_norm_work};
 }

@@ -7,18 +7,37 @@ static matrix in_memory(const float *x, int64_t rows, int64_t columns)
     return (matrix){.data = x, .rows = rows, .columns = columns, .stride = columns};
 }
 
+/* w [N][K] as the right side of y = x w^T, and of dx = dy w. */
+static weights transposed(const float *w, int64_t N, int64_t K)
+{
+    return (weights){.data = w, .N = N, .outer = 1, .inner = K, .inner_step = 1, .n_step = K};
+}
+
+static weights as_it_is(const float *w, int64_t N, int64_t K)
+{
+    return (weights){.data = w, .N = K, .outer = 1, .inner = N, .inner_step = K, .n_step = 1};
+}
+
 static size_t linear_work(const nn_call *c)
 {
-    const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1];
-    const matrix x = in_memory(NULL, c->in[0].size / K, K);
-    return c->training ? gemm_weights_scratch(&x, N, c->threads) * sizeof(float) : 0;
+    const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
+    const matrix x = in_memory(NULL, R, K), dy = in_memory(NULL, R, N);
+    size_t most = gemm_rows_scratch(&x, N, c->threads);
+    if (c->training) {
+        const size_t data = gemm_rows_scratch(&dy, K, c->threads), weight = gemm_weights_scratch(&x, N, c->threads);
+        most = most > data ? most : data;
+        most = most > weight ? most : weight;
+    }
+    return most * sizeof(float);
 }
 
 static void linear_forward(const nn_call *c)
 {
-    const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1];
-    const matrix x = in_memory(c->in[0].data, c->in[0].size / K, K);
-    gemm_rows(&x, c->in[1].data, false, c->in[2].data, N, c->out.data, N, false, c->threads, NULL);
+    const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
+    const matrix x = in_memory(c->in[0].data, R, K);
+    const weights w = transposed(c->in[1].data, N, K);
+    const result y = {.data = c->out.data, .per_item = R, .stride = N, .bias = c->in[2].data};
+    gemm_rows(&x, &w, &y, c->threads, c->work);
 }
 
 static void clear_unless_add(const nn_tensor *t)
@@ -30,7 +49,11 @@ static void linear_backward(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
     const matrix x = in_memory(c->in[0].data, R, K), dy = in_memory(c->out.grad, R, N);
-    if (c->in[0].grad) gemm_rows(&dy, c->in[1].data, true, NULL, K, c->in[0].grad, K, c->in[0].add, c->threads, NULL);
+    if (c->in[0].grad) {
+        const weights w = as_it_is(c->in[1].data, N, K);
+        const result dx = {.data = c->in[0].grad, .per_item = R, .stride = K, .add = c->in[0].add};
+        gemm_rows(&dy, &w, &dx, c->threads, c->work);
+    }
     if (c->in[1].grad) {
         clear_unless_add(&c->in[1]);
         gemm_weights(&x, c->out.grad, N, N, c->in[1].grad, c->threads, c->work);
@@ -51,14 +74,17 @@ typedef struct batched {
 
 static void multiply(const batched *p, int threads)
 {
-    const int64_t wanted = ceil_div(threads, p->L), pieces = p->L >= threads ? 1 : wanted < ceil_div(p->M, 16) ? wanted : ceil_div(p->M, 16);
+    const int64_t wanted = ceil_div(threads, p->L), pieces = p->L >= threads               ? 1
+                                                             : wanted < ceil_div(p->M, 16) ? wanted
+                                                                                           : ceil_div(p->M, 16);
     const int64_t lda = p->ta ? p->M : p->K, ldb = p->tb ? p->K : p->N;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t task = 0; task < p->L * pieces; task++) {
         const int64_t l = task / pieces;
         const piece m = piece_of(p->M, pieces, task % pieces);
         const float *a = p->a + l * p->M * p->K + m.begin * (p->ta ? 1 : lda);
-        gemm_one(p->ta, p->tb, m.end - m.begin, p->N, p->K, 1, a, lda, p->b + l * p->K * p->N, ldb, p->add, p->c + (l * p->M + m.begin) * p->N, p->N);
+        gemm_one(p->ta, p->tb, m.end - m.begin, p->N, p->K, 1, a, lda, p->b + l * p->K * p->N, ldb, p->add,
+                 p->c + (l * p->M + m.begin) * p->N, p->N);
     }
 }
 
@@ -98,6 +124,7 @@ static void matmul_backward(const nn_call *c)
 
 void nn_onednn_products(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_LINEAR] = (nn_kernel){.forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .writes = true, .work = linear_work};
+    kernel[NN_OP_LINEAR] =
+        (nn_kernel){.forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .writes = true, .work = linear_work};
     kernel[NN_OP_MATMUL] = (nn_kernel){.forward = matmul_forward, .backward = matmul_backward, .reads = 1 | 2, .writes = true};
 }

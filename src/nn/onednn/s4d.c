@@ -98,8 +98,8 @@ static void load_row(const block *b, const float *x, int64_t step, float row[LAN
 }
 
 /* One state: to <- a from + x; sum += Re(w to). */
-static inline void advance_state(const float *restrict a, const float *restrict w, const float *restrict from, const float *restrict x, float *restrict to,
-                                 float *restrict sum)
+static inline void advance_state(const float *restrict a, const float *restrict w, const float *restrict from, const float *restrict x,
+                                 float *restrict to, float *restrict sum)
 {
     for (int l = 0; l < LANES; l++) {
         const float re = a[l] * from[l] - a[LANES + l] * from[LANES + l] + x[l], im = a[l] * from[LANES + l] + a[LANES + l] * from[l];
@@ -149,7 +149,8 @@ static void s4d_forward(const nn_call *c)
         const piece mine = piece_of(B * K, c->threads, part);
         for (int64_t task = mine.begin; task < mine.end; task++) {
             const block b = block_of(c, task % K, constants + task % K * constant_floats(c));
-            run_forward(&b, (const float *)c->in[0].data + task / K * item, (float *)c->out.data + task / K * item, h + part * 4 * b.N * LANES);
+            run_forward(&b, (const float *)c->in[0].data + task / K * item, (float *)c->out.data + task / K * item,
+                        h + part * 4 * b.N * LANES);
         }
     }
 }
@@ -157,8 +158,9 @@ static void s4d_forward(const nn_call *c)
 /* ---- backward ---- */
 
 /* One state of one step back: g <- conj(a) g + 2 dy conj(w), and the sums of G_a and G_w; sum += Re g. e = 2 dy. */
-static inline void retreat_state(const float *restrict a, const float *restrict w, const float *restrict before, const float *restrict after,
-                                 const float *restrict e, float *restrict g, float *restrict G, float *restrict sum)
+static inline void retreat_state(const float *restrict a, const float *restrict w, const float *restrict before,
+                                 const float *restrict after, const float *restrict e, float *restrict g, float *restrict G,
+                                 float *restrict sum)
 {
     for (int l = 0; l < LANES; l++) {
         const float re = a[l] * g[l] + a[LANES + l] * g[LANES + l] + e[l] * w[l];
@@ -204,7 +206,8 @@ static int64_t thread_doubles(const nn_call *c)
 
 static size_t s4d_work(const nn_call *c)
 {
-    const int64_t forward = blocks(c) * constant_floats(c) + c->threads * 4 * states(c) * LANES, backward = c->threads * (thread_floats(c) + 2 * thread_doubles(c));
+    const int64_t forward = blocks(c) * constant_floats(c) + c->threads * 4 * states(c) * LANES,
+                  backward = c->threads * (thread_floats(c) + 2 * thread_doubles(c));
     return (size_t)(forward > backward ? forward : backward) * sizeof(float);
 }
 
@@ -223,8 +226,8 @@ NN_CLONES static void find_borders(const block *b, const float *x, float *border
 }
 
 /* Steps [begin, end) of one item, backwards. */
-NN_CLONES static void chunk_backward(const block *b, const float *x, const float *dy, float *dx, bool add, int64_t begin, int64_t end, const float *border,
-                                     float *chunk, float *g, float *G, float *d_sum)
+NN_CLONES static void chunk_backward(const block *b, const float *x, const float *dy, float *dx, bool add, int64_t begin, int64_t end,
+                                     const float *border, float *chunk, float *g, float *G, float *d_sum)
 {
     const int64_t size = 2 * b->N * LANES;
     float row[LANES] = {0}, grad[LANES] = {0}, ignored[LANES], through[LANES];
@@ -259,7 +262,8 @@ static void add_parameters(const nn_call *c, const block *b, const double *total
             const double *G = total + 4 * n * LANES + l;
             const state s = state_of(c, channel, n);
             const cplx Ga = G[0] + G[LANES] * I, Gw = G[2 * LANES] + G[3 * LANES] * I;
-            const cplx Gb = conj(s.c) * Gw, Gc = conj(s.b) * Gw, Gz = conj(s.a) * (Ga + conj(1 / s.A) * Gb), GA = conj(-s.b / s.A) * Gb + s.dt * Gz;
+            const cplx Gb = conj(s.c) * Gw, Gc = conj(s.b) * Gw, Gz = conj(s.a) * (Ga + conj(1 / s.A) * Gb),
+                       GA = conj(-s.b / s.A) * Gb + s.dt * Gz;
             add_to(&c->in[1], channel, s.dt * creal(conj(s.A) * Gz));
             add_to(&c->in[2], k, creal(s.A) * creal(GA));
             add_to(&c->in[3], k, cimag(GA));

@@ -109,6 +109,7 @@ static void avg_pool1d_backward(const nn_call *c)
 
 void nn_onednn_time(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_MAX_POOL1D] = (nn_kernel){.forward = max_pool1d_forward, .backward = max_pool1d_backward, .writes = true, .saved = max_pool1d_saved};
+    kernel[NN_OP_MAX_POOL1D] =
+        (nn_kernel){.forward = max_pool1d_forward, .backward = max_pool1d_backward, .writes = true, .saved = max_pool1d_saved};
     kernel[NN_OP_AVG_POOL1D] = (nn_kernel){.forward = avg_pool1d_forward, .backward = avg_pool1d_backward, .writes = true};
 }
