@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dropout masks: Philox4x32-10 (base/rng.h) on many counters at once, the same numbers as reference/common.h draws one by one. */
+/* Dropout masks: Philox4x32-10 (base/rng.h) on many counters at once, in the order of reference/common.h. */
 #include "nn/onednn/fast.h"
 
-enum { LANES = DROPOUT_RUN / 4 };
+enum { RUN = 256, LANES = RUN / 4 };
 
 NN_CLONES static void philox_lanes(const nn_call *c, uint64_t first, uint32_t word[4][LANES])
 {
@@ -26,16 +26,43 @@ NN_CLONES static void philox_lanes(const nn_call *c, uint64_t first, uint32_t wo
     }
 }
 
-void dropout_factors(const nn_call *c, int64_t begin, int64_t count, float *factor)
+/* Factors of the elements 256 run .. 256 run + 255. */
+NN_CLONES static void run_factors(const nn_call *c, int64_t run, float factor[RUN])
 {
     const uint32_t limit = (uint32_t)(4294967296.0 * (1 - c->args->p));
     const float kept = (float)(1 / (1 - c->args->p));
     uint32_t word[4][LANES];
-    for (int64_t done = 0; done < count;) {
-        const int64_t at = begin + done, skip = at % 4;
-        const int64_t run = count - done < DROPOUT_RUN - skip ? count - done : DROPOUT_RUN - skip;
-        philox_lanes(c, (uint64_t)(at / 4), word);
-        for (int64_t k = 0; k < run; k++) factor[done + k] = word[(skip + k) % 4][(skip + k) / 4] < limit ? kept : 0;
-        done += run;
+    philox_lanes(c, (uint64_t)run * LANES, word);
+    for (int w = 0; w < 4; w++)
+        for (int l = 0; l < LANES; l++) factor[w * LANES + l] = word[w][l] < limit ? kept : 0;
+}
+
+NN_CLONES static void multiply(const float *from, const float *factor, int64_t n, bool add, float *to)
+{
+    if (add)
+        for (int64_t k = 0; k < n; k++) to[k] += from[k] * factor[k];
+    else
+        for (int64_t k = 0; k < n; k++) to[k] = from[k] * factor[k];
+}
+
+void dropout_apply(const nn_call *c, int64_t begin, int64_t count, const float *from, bool add, float *to)
+{
+    for (int64_t at = begin; at < begin + count;) {
+        float factor[RUN];
+        const int64_t skip = at % RUN, rest = begin + count - at, n = rest < RUN - skip ? rest : RUN - skip;
+        run_factors(c, at / RUN, factor);
+        multiply(from + (at - begin), factor + skip, n, add, to + (at - begin));
+        at += n;
+    }
+}
+
+void dropout_factors(const nn_call *c, int64_t begin, int64_t count, float *factor)
+{
+    for (int64_t at = begin; at < begin + count;) {
+        float whole[RUN];
+        const int64_t skip = at % RUN, rest = begin + count - at, n = rest < RUN - skip ? rest : RUN - skip;
+        run_factors(c, at / RUN, whole);
+        memcpy(factor + (at - begin), whole + skip, (size_t)n * sizeof *factor);
+        at += n;
     }
 }

@@ -248,38 +248,31 @@ static void glu_backward(const nn_call *c)
 
 /* ---- dropout ---- */
 
-static void dropout_apply(const nn_call *c, const float *from, float *to, bool add, piece p)
+/* Part of a thread, at multiples of the run in which random numbers are drawn. */
+static piece dropout_share(const nn_call *c, int64_t part)
 {
-    float factor[DROPOUT_RUN];
-    for (int64_t i = p.begin; i < p.end;) {
-        const int64_t run = p.end - i < DROPOUT_RUN ? p.end - i : DROPOUT_RUN;
-        dropout_factors(c, i, run, factor);
-        if (add)
-            for (int64_t k = 0; k < run; k++) to[i + k] += from[i + k] * factor[k];
-        else
-            for (int64_t k = 0; k < run; k++) to[i + k] = from[i + k] * factor[k];
-        i += run;
+    enum { RUN = 256 };
+    const piece runs = piece_of(ceil_div(c->out.size, RUN), c->threads, part);
+    return (piece){runs.begin * RUN, runs.end * RUN < c->out.size ? runs.end * RUN : c->out.size};
+}
+
+static void dropout_over(const nn_call *c, const float *from, bool add, float *to)
+{
+#pragma omp parallel for num_threads(c->threads) schedule(static)
+    for (int64_t part = 0; part < c->threads; part++) {
+        const piece p = dropout_share(c, part);
+        dropout_apply(c, p.begin, p.end - p.begin, from + p.begin, add, to + p.begin);
     }
-}
-
-static void dropout_forward_part(const nn_call *c, piece p)
-{
-    dropout_apply(c, c->in[0].data, c->out.data, false, p);
-}
-
-static void dropout_backward_part(const nn_call *c, piece p)
-{
-    dropout_apply(c, c->out.grad, c->in[0].grad, c->in[0].add, p);
 }
 
 static void dropout_forward(const nn_call *c)
 {
-    over(c, c->out.size, dropout_forward_part);
+    dropout_over(c, c->in[0].data, false, c->out.data);
 }
 
 static void dropout_backward(const nn_call *c)
 {
-    over(c, c->out.size, dropout_backward_part);
+    dropout_over(c, c->out.grad, c->in[0].add, c->in[0].grad);
 }
 
 #define ROW(name, what, how)                                                                                                               \

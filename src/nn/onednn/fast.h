@@ -93,15 +93,19 @@ void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N
 size_t gemm_weights_scratch(const matrix *x, int64_t N, int threads); /* floats */
 /* db[n] += sum over rows of dy[row][n] */
 void gemm_bias(const float *dy, int64_t rows, int64_t dy_stride, int64_t N, float *db, int threads);
-/* One product on the calling thread: c (add ? + : =) op(a) op(b), row-major, with row strides. */
+/* A product on the calling thread, by tiles: y[i][n] = (add ? y : 0) + sum_k left[i * row_step + k * step] w[k][n], i < M. */
+void gemm_tiles(const float *left, int64_t M, int64_t row_step, int64_t step, const weights *w, const result *y, float *scratch);
+int64_t gemm_tiles_scratch(int64_t depth); /* floats */
+/* The same by oneDNN, for whatever lies anyhow: c (add ? + : =) op(a) op(b), row-major, with row strides. */
 void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
               bool add, float *c, int64_t ldc);
 
 /* ---- dropout.c ---- */
 
-enum { DROPOUT_RUN = 256 };
-/* factor[k] of mask element begin + k: 0 or 1 / (1 - p). */
+/* Factors 0 or 1 / (1 - p) of the mask's elements begin .. begin + count - 1; cheapest where begin is a multiple of 256. */
 void dropout_factors(const nn_call *c, int64_t begin, int64_t count, float *factor);
+/* to[k] (+)= from[k] times the factor of element begin + k */
+void dropout_apply(const nn_call *c, int64_t begin, int64_t count, const float *from, bool add, float *to);
 
 /* ---- rows of the table, by file ---- */
 void nn_onednn_products(nn_kernel kernel[NN_OPS]);

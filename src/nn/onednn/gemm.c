@@ -188,6 +188,34 @@ void gemm_rows(const matrix *x, const weights *w, const result *y, int threads, 
     }
 }
 
+/* ---- one product on one thread ---- */
+
+int64_t gemm_tiles_scratch(int64_t depth)
+{
+    return ceil_div(depth * MOST_TILE_COLUMNS, 16) * 16;
+}
+
+void gemm_tiles(const float *left, int64_t M, int64_t row_step, int64_t step, const weights *w, const result *y, float *scratch)
+{
+    const tile_kernel tile = tile_for(w->N);
+    const int64_t K = w->outer * w->inner, blocks = ceil_div(K, DEPTH);
+    for (int64_t n = 0; n < w->N; n += tile.columns) {
+        tile_result part = {.columns = w->N - n < tile.columns ? w->N - n : tile.columns};
+        pack_weights(w, n, tile.columns, scratch);
+        for (int64_t b = 0; b < blocks; b++) {
+            const piece block = piece_of(K, blocks, b);
+            part.add = y->add || b > 0;
+            for (int64_t r = 0; r < M; r += tile.rows) {
+                const float *from[MOST_TILE_ROWS];
+                part.rows = M - r < tile.rows ? M - r : tile.rows;
+                for (int64_t i = 0; i < tile.rows; i++) from[i] = left + (i < part.rows ? r + i : r) * row_step + block.begin * step;
+                for (int64_t i = 0; i < part.rows; i++) part.row[i] = y->data + (r + i) * y->stride + n;
+                tile.multiply(from, step, scratch + block.begin * tile.columns, block.end - block.begin, &part);
+            }
+        }
+    }
+}
+
 /* ---- gradients of weights: the rows shared out to `parts`, the N columns of dy to `groups` ---- */
 
 enum { BLOCK = 256 }; /* rows that are added up in registers */
