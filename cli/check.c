@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli.h"
+#include "reading.h"
 
 static const cli_option OPTIONS[] = {
     {.name = "csv", .type = CLI_TEXT, .argument = "FILE", .help = "write record_id,quality,findings; - is standard output"},
-    {.name = "unit", .type = CLI_TEXT, .argument = "UNIT", .help = "unit of recordings that name none: mV, uV, V, nV"},
-    {.name = "rate", .type = CLI_REAL, .argument = "HZ", .default_value = "0", .help = "sampling rate of recordings that name none"},
+    CLI_READING_OPTIONS,
     {.name = "strict", .type = CLI_FLAG, .help = "exit with status 3 when any recording has a finding"},
     {.name = NULL},
 };
@@ -29,7 +28,7 @@ static int run(cli_context *c)
 {
     pclr_error error = {0};
     pclr_check_summary summary = {0};
-    pclr_check_options options = {.read = {.unit = cli_text(c, "unit"), .rate = cli_real(c, "rate")}, .threads = cli_threads(c)};
+    pclr_check_options options = {.read = cli_reading(c), .threads = cli_threads(c)};
     pclr_callbacks callbacks = cli_callbacks(c);
     const char *csv = cli_text(c, "csv");
     size_t count;

@@ -3,14 +3,13 @@
 
 #include <string.h>
 
-#include "cli.h"
+#include "reading.h"
 
 static const cli_option OPTIONS[] = {
     {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "FILE", .default_value = "-", .help = "CSV file for recordings; - is standard output"},
     {.name = "layout", .letter = 'l', .type = CLI_TEXT, .argument = "NAME", .default_value = "paper150", .help = "which features: paper150, rich"},
     {.name = "seconds", .letter = 's', .type = CLI_REAL, .argument = "S", .default_value = "5", .help = "length of a segment in s"},
-    {.name = "unit", .type = CLI_TEXT, .argument = "UNIT", .help = "unit of recordings that name none: mV, uV, V, nV"},
-    {.name = "rate", .type = CLI_REAL, .argument = "HZ", .default_value = "0", .help = "sampling rate of recordings that name none"},
+    CLI_READING_OPTIONS,
     {.name = "strict", .type = CLI_FLAG, .help = "exit with status 3 when any recording is refused"},
     {.name = NULL},
 };
@@ -62,17 +61,11 @@ static int of_recordings(cli_context *c, const pclr_features_options *options)
     pclr_error error = {0};
     pclr_batch_summary summary;
     pclr_callbacks callbacks = cli_callbacks(c);
-    pclr_features_export_options export = {.features = *options, .read = {.unit = cli_text(c, "unit"), .rate = cli_real(c, "rate")}};
+    pclr_features_export_options export = {.features = *options, .read = cli_reading(c)};
     size_t count;
     const char *const *inputs = cli_argument_array(c, 0, &count);
     if (pclr_features_export(inputs, count, cli_text(c, "output"), &export, &callbacks, &summary, &error) != PCLR_OK) return cli_fail(c, &error);
-    if (summary.found == 0) {
-        cli_note(c, "no recordings found");
-        return CLI_UNUSABLE;
-    }
-    if (summary.refused == 0) return CLI_DONE;
-    cli_note(c, "%zu of %zu recordings refused", summary.refused, summary.found);
-    return summary.done == 0 || cli_flag(c, "strict") ? CLI_UNUSABLE : CLI_PARTIAL;
+    return cli_batch_status(c, &summary);
 }
 
 static int run(cli_context *c)

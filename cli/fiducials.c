@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <physioclr.h>
 
-#include "cli.h"
+#include "reading.h"
 
 static const cli_option OPTIONS[] = {
     {.name = "leads", .letter = 'l', .type = CLI_TEXT, .argument = "all|global|NAME", .default_value = "all",
@@ -9,23 +9,11 @@ static const cli_option OPTIONS[] = {
     {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "FILE", .default_value = "-", .help = "CSV file; - is standard output"},
     {.name = "atr", .type = CLI_TEXT, .argument = "EXTENSION", .help = "also write WFDB annotation files RECORD.EXTENSION of the fused marks"},
     {.name = "folder", .type = CLI_TEXT, .argument = "DIR", .help = "where annotation files go (default: beside the recordings)"},
-    {.name = "unit", .type = CLI_TEXT, .argument = "UNIT", .help = "unit of recordings that name none: mV, uV, V, nV"},
-    {.name = "rate", .type = CLI_REAL, .argument = "HZ", .default_value = "0", .help = "sampling rate of recordings that name none"},
+    CLI_READING_OPTIONS,
     {.name = "classical", .type = CLI_FLAG, .help = "delineate by slopes and areas alone, without the trained networks"},
     {.name = "strict", .type = CLI_FLAG, .help = "exit with status 3 when any recording is refused"},
     {.name = NULL},
 };
-
-static int exit_status(const cli_context *c, const pclr_batch_summary *summary)
-{
-    if (summary->found == 0) {
-        cli_note(c, "no recordings found");
-        return CLI_UNUSABLE;
-    }
-    if (summary->refused == 0) return CLI_DONE;
-    cli_note(c, "%zu of %zu recordings refused", summary->refused, summary->found);
-    return summary->done == 0 || cli_flag(c, "strict") ? CLI_UNUSABLE : CLI_PARTIAL;
-}
 
 static int run(cli_context *c)
 {
@@ -33,13 +21,12 @@ static int run(cli_context *c)
     pclr_batch_summary summary;
     pclr_marks_options options = {.leads = cli_text(c, "leads"), .annotator = cli_text(c, "atr"), .folder = cli_text(c, "folder"), .threads = cli_threads(c)};
     options.fiducials.classical = cli_flag(c, "classical");
-    options.read.unit = cli_text(c, "unit");
-    options.read.rate = cli_real(c, "rate");
+    options.read = cli_reading(c);
     pclr_callbacks callbacks = cli_callbacks(c);
     size_t count;
     const char *const *inputs = cli_argument_array(c, 0, &count);
     if (pclr_fiducials_export(inputs, count, cli_text(c, "output"), &options, &callbacks, &summary, &error) != PCLR_OK) return cli_fail(c, &error);
-    return exit_status(c, &summary);
+    return cli_batch_status(c, &summary);
 }
 
 const cli_command cli_fiducials_command = {

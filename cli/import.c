@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <physioclr.h>
 
-#include "cli.h"
+#include "reading.h"
 
 static const cli_option OPTIONS[] = {
     {.name = "layout",
@@ -26,16 +26,7 @@ static const cli_option OPTIONS[] = {
      .argument = "RULES",
      .help = "a=0.8/0.1/0.1 (by patient); b=fold:1-8/9/10; c=source:ptbxl (held out); d=column; several with ';'"},
     {.name = "seed", .type = CLI_INT, .argument = "N", .default_value = "1", .help = "of random splits"},
-    {.name = "unit", .letter = 'u', .type = CLI_TEXT, .argument = "UNIT", .help = "unit of recordings that name none: mV, uV, V, nV"},
-    {.name = "fs",
-     .type = CLI_REAL,
-     .argument = "HZ",
-     .default_value = "0",
-     .help = "sampling rate of recordings that name none (CSV, NPY, MATLAB)"},
-    {.name = "lead-names",
-     .type = CLI_TEXT,
-     .argument = "NAMES",
-     .help = "leads of recordings that name none, in the order of their columns"},
+    CLI_READING_OPTIONS,
     {.name = "codes",
      .type = CLI_TEXT,
      .argument = "CSV",
@@ -85,8 +76,8 @@ static int run(cli_context *c)
                                    .codes = cli_text(c, "codes"),
                                    .deidentify = cli_flag(c, "deidentify"),
                                    .salt = cli_text(c, "salt")};
-    options.read = (pclr_read_options){
-        .unit = cli_text(c, "unit"), .rate = cli_real(c, "fs"), .leads = cli_text(c, "lead-names"), .strict = options.strict};
+    options.read = cli_reading(c);
+    options.read.strict = options.strict;
     pclr_callbacks callbacks = cli_callbacks(c);
     size_t count;
     const char *path = cli_argument(c, 0), *const *sources = cli_argument_array(c, 1, &count);

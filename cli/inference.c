@@ -6,13 +6,11 @@ int cli_inference(cli_context *c, cli_runner runner)
     pclr_error error = {0};
     pclr_batch_summary summary = {0};
     pclr_callbacks callbacks = cli_callbacks(c);
+    pclr_inference_options options = {.split = cli_text(c, "split"), .read = cli_reading(c), .threads = cli_threads(c)};
     size_t count = 0;
     const char *const *inputs = cli_argument_array(c, 1, &count);
-    if (runner(cli_argument(c, 0), inputs, count, cli_text(c, "output"), cli_text(c, "split"), cli_threads(c), &callbacks, &summary,
-               &error) != PCLR_OK)
+    if (runner(cli_argument(c, 0), inputs, count, cli_text(c, "output"), &options, &callbacks, &summary, &error) != PCLR_OK)
         return cli_fail(c, &error);
     cli_note(c, "%zu of %zu recordings in %.2f s", summary.done, summary.found, summary.seconds);
-    if (summary.refused == 0) return CLI_DONE;
-    cli_note(c, "%zu of %zu recordings refused", summary.refused, summary.found);
-    return cli_flag(c, "strict") ? CLI_UNUSABLE : CLI_PARTIAL;
+    return cli_batch_status(c, &summary);
 }

@@ -3,12 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "reading.h"
 
 static const cli_option OPTIONS[] = {
-    {.name = "unit", .letter = 'u', .type = CLI_TEXT, .argument = "UNIT", .help = "unit of a recording that names none: mV, uV, V, nV"},
-    {.name = "fs", .type = CLI_REAL, .argument = "HZ", .default_value = "0", .help = "sampling rate of a recording that names none"},
-    {.name = "lead-names", .type = CLI_TEXT, .argument = "NAMES", .help = "leads of a recording that names none"},
+    CLI_READING_OPTIONS,
     {.name = NULL},
 };
 
@@ -75,7 +73,7 @@ static int record_info(cli_context *c, const char *path)
 {
     pclr_error error = {0};
     pclr_record *r = NULL;
-    pclr_read_options options = {.unit = cli_text(c, "unit"), .rate = cli_real(c, "fs"), .leads = cli_text(c, "lead-names")};
+    pclr_read_options options = cli_reading(c);
     printer p = {cli_json(c), ""};
 
     if (pclr_record_read(&r, path, &options, &error) != PCLR_OK) return cli_fail(c, &error);

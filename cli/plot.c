@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli.h"
+#include "reading.h"
 
 static const cli_option OPTIONS[] = {
     {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "FILE", .required = true, .help = "FILE.svg, FILE.png or FILE.pdf"},
@@ -8,8 +8,7 @@ static const cli_option OPTIONS[] = {
     {.name = "first", .type = CLI_REAL, .argument = "SECONDS", .default_value = "0", .help = "begin of the part that is drawn"},
     {.name = "seconds", .type = CLI_REAL, .argument = "SECONDS", .default_value = "0", .help = "its length; 0: up to 10"},
     {.name = "title", .type = CLI_TEXT, .argument = "TEXT", .help = "heading (default: id, age and sex)"},
-    {.name = "unit", .type = CLI_TEXT, .argument = "UNIT", .help = "unit of a recording that names none: mV, uV, V, nV"},
-    {.name = "rate", .type = CLI_REAL, .argument = "HZ", .default_value = "0", .help = "sampling rate of a recording that names none"},
+    CLI_READING_OPTIONS,
     {.name = NULL},
 };
 
@@ -18,7 +17,7 @@ static int run(cli_context *c)
     pclr_error error = {0};
     pclr_record *record = NULL;
     pclr_fiducials *fiducials = NULL;
-    pclr_read_options reading = {.unit = cli_text(c, "unit"), .rate = cli_real(c, "rate")};
+    pclr_read_options reading = cli_reading(c);
     pclr_plot_options options = {.title = cli_text(c, "title"),
                                  .marks = cli_flag(c, "marks"),
                                  .first = cli_real(c, "first"),

@@ -107,7 +107,8 @@ static int run_model(cli_context *c, system_entry *e, const char *path)
         input = only;
         count = 1;
     }
-    if (pclr_predict(path, input, count, e->predictions, part[0] ? part : NULL, cli_threads(c), &callbacks, &summary, &error) != PCLR_OK)
+    const pclr_inference_options options = {.split = part[0] ? part : NULL, .threads = cli_threads(c)};
+    if (pclr_predict(path, input, count, e->predictions, &options, &callbacks, &summary, &error) != PCLR_OK)
         return cli_fail(c, &error);
     cli_note(c, "%s: %zu of %zu recordings in %.1f s", e->name, summary.done, summary.found, summary.seconds);
     return CLI_DONE;

@@ -467,10 +467,18 @@ PCLR_API double pclr_model_temperature(const pclr_model *model);
 PCLR_MUST_USE PCLR_API pclr_status pclr_model_predict(pclr_model *model, const pclr_record *record, float *probability, pclr_error *error);
 PCLR_MUST_USE PCLR_API pclr_status pclr_model_embed(pclr_model *model, const pclr_record *record, float *embedding, pclr_error *error);
 
-/* Many recordings (files, folders or one dataset.h5) -> predictions.csv; refused records go to `refused_path` (may be NULL). */
-PCLR_MUST_USE PCLR_API pclr_status pclr_predict(const char *model_path, const char *const *inputs, size_t input_count, const char *csv_path, const char *split, int threads, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error);
-/* The same -> NPY float32 [records][dimensions] and a text file of ids beside it (<file>.ids.txt). */
-PCLR_MUST_USE PCLR_API pclr_status pclr_embed(const char *model_path, const char *const *inputs, size_t input_count, const char *npy_path, const char *split, int threads, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error);
+typedef struct pclr_inference_options {
+    const char *split;      /* "NAME:train", "NAME:validation" or "NAME:test" of a dataset; NULL: every record */
+    pclr_read_options read; /* of recordings; leads that follow from others are always derived */
+    int threads;            /* 0: all processors */
+} pclr_inference_options;
+
+/* Many recordings (files and folders, or one dataset.h5) -> CSV `record_id,<one column a class>` of probabilities; csv_path "-" is
+ * standard output. A recording that cannot be used is told as a warning, left out, and counted in `summary` (may be NULL); PCLR_E_DATA
+ * when none can. Results do not depend on the number of threads. options may be NULL. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_predict(const char *model_path, const char *const *inputs, size_t input_count, const char *csv_path, const pclr_inference_options *options, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error);
+/* The same -> NPY float32 [records][dimensions] and the id of each row, one a line, in <npy_path>.ids.txt. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_embed(const char *model_path, const char *const *inputs, size_t input_count, const char *npy_path, const pclr_inference_options *options, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error);
 
 /* ---- evaluate ----------------------------------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@ typedef struct batch_job {
     pclr_record_list *list;
     pclr_dataset *dataset;
     batch_item *item;
+    pclr_read_options read;
     size_t items, width;
     float *out;     /* [items][width] */
     char **refused; /* [items] why; NULL: done */
@@ -114,11 +115,10 @@ static pclr_status list_inputs(batch_job *j, const char *const *inputs, size_t c
 static pclr_status run_item(batch_job *j, size_t k, int thread, pclr_error *error)
 {
     pclr_record *record = NULL;
-    pclr_read_options read = {.derive_leads = true};
     pclr_status status;
     float *out = j->out + k * j->width;
     if (j->item[k].path)
-        TRY_GOTO(pclr_record_read(&record, j->item[k].path, &read, error));
+        TRY_GOTO(pclr_record_read(&record, j->item[k].path, &j->read, error));
     else
         TRY_GOTO(pclr_dataset_record(j->dataset, j->item[k].row, &record, error));
     TRY_GOTO(j->embedding ? infer_embed(j->model, &j->worker[thread], record, out, error)
@@ -173,10 +173,13 @@ static void close_job(batch_job *j)
     pclr_model_destroy(&j->model);
 }
 
-static pclr_status run_batch(batch_job *j, const char *model_path, const char *const *inputs, size_t count, const char *split, int threads,
-                             pclr_batch_summary *summary, pclr_error *error)
+static pclr_status run_batch(batch_job *j, const char *model_path, const char *const *inputs, size_t count,
+                             const pclr_inference_options *options, pclr_batch_summary *summary, pclr_error *error)
 {
+    const pclr_inference_options o = options ? *options : (pclr_inference_options){0};
     double begin = clock_seconds();
+    j->read = o.read;
+    j->read.derive_leads = true;
     TRY(pclr_model_open(&j->model, model_path, 1, error));
     if (!j->embedding && !j->model->classifier)
         return error_set(error, PCLR_E_ARGUMENT,
@@ -189,8 +192,8 @@ static pclr_status run_batch(batch_job *j, const char *model_path, const char *c
             "retrain it",
             model_path, FEATURE_EXTRACTOR);
     j->width = j->embedding ? pclr_model_dimensions(j->model) : pclr_model_classes(j->model);
-    TRY(list_inputs(j, inputs, count, split, error));
-    TRY(open_workers(j, threads, error));
+    TRY(list_inputs(j, inputs, count, o.split, error));
+    TRY(open_workers(j, o.threads, error));
     TRY(mem_alloc(&j->out, j->items, j->width * sizeof *j->out, error));
     TRY(mem_alloc(&j->refused, j->items, sizeof *j->refused, error));
     j->bar = progress_begin(j->callbacks, j->embedding ? "embed" : "predict", "records", j->items);
@@ -280,21 +283,23 @@ done:
     return status;
 }
 
-pclr_status pclr_predict(const char *model_path, const char *const *inputs, size_t input_count, const char *csv_path, const char *split,
-                         int threads, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error)
+pclr_status pclr_predict(const char *model_path, const char *const *inputs, size_t input_count, const char *csv_path,
+                         const pclr_inference_options *options, const pclr_callbacks *callbacks, pclr_batch_summary *summary,
+                         pclr_error *error)
 {
     batch_job j = {.callbacks = callbacks};
-    pclr_status status = run_batch(&j, model_path, inputs, input_count, split, threads, summary, error);
+    pclr_status status = run_batch(&j, model_path, inputs, input_count, options, summary, error);
     if (status == PCLR_OK) status = write_csv(&j, csv_path, error);
     close_job(&j);
     return status;
 }
 
-pclr_status pclr_embed(const char *model_path, const char *const *inputs, size_t input_count, const char *npy_path, const char *split,
-                       int threads, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error)
+pclr_status pclr_embed(const char *model_path, const char *const *inputs, size_t input_count, const char *npy_path,
+                       const pclr_inference_options *options, const pclr_callbacks *callbacks, pclr_batch_summary *summary,
+                       pclr_error *error)
 {
     batch_job j = {.callbacks = callbacks, .embedding = true};
-    pclr_status status = run_batch(&j, model_path, inputs, input_count, split, threads, summary, error);
+    pclr_status status = run_batch(&j, model_path, inputs, input_count, options, summary, error);
     size_t rows = 0;
     for (size_t k = 0; k < j.items && j.refused; k++) rows += j.refused[k] == NULL;
     if (status == PCLR_OK) status = write_npy(&j, npy_path, rows, error);

@@ -129,11 +129,12 @@ done:
 static pclr_status predictions(const study *s, const cell *c, char **csv, pclr_error *error)
 {
     const char *input[1] = {s->dataset_path}, *part = strrchr(s->evaluate, ':');
+    const pclr_inference_options options = {.split = s->evaluate};
     char *model = NULL;
     if (part && strcmp(part, ":validation") == 0) return cell_path(c, "validation.csv", csv, error);
     TRY(cell_path(c, "predictions.csv", csv, error));
     pclr_status status = cell_path(c, "model.safetensors", &model, error);
-    if (status == PCLR_OK) status = pclr_predict(model, input, 1, *csv, s->evaluate, 0, s->callbacks, NULL, error);
+    if (status == PCLR_OK) status = pclr_predict(model, input, 1, *csv, &options, s->callbacks, NULL, error);
     mem_free(model);
     return status;
 }

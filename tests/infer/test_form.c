@@ -226,6 +226,7 @@ static void test_an_unknown_extractor_is_told_once(void **state)
     static const char *const names[] = {"I", "II", "V1"};
     int warnings = 0;
     pclr_callbacks callbacks = {.user = &warnings, .log = count_warning};
+    pclr_inference_options one_thread = {.threads = 1};
     pclr_error error = {0};
     const char *input[1] = {in_folder("two")};
     (void)state;
@@ -237,10 +238,10 @@ static void test_an_unknown_extractor_is_told_once(void **state)
     }
     write_model(in_folder("old.safetensors"),
                 "{\"layout\":\"paper150\",\"segment_seconds\":5.0,\"rate\":500.0,\"leads\":[\"I\",\"II\"],\"limit\":10.0}", NULL);
-    must(pclr_predict(in_folder("old.safetensors"), input, 1, in_folder("old.csv"), NULL, 1, &callbacks, NULL, &error), &error);
+    must(pclr_predict(in_folder("old.safetensors"), input, 1, in_folder("old.csv"), &one_thread, &callbacks, NULL, &error), &error);
     assert_int_equal(warnings, 1);
     write_model(in_folder("new.safetensors"), this_extractor(), "{\"rate\":500.0,\"leads\":[\"I\",\"II\"]}");
-    must(pclr_predict(in_folder("new.safetensors"), input, 1, in_folder("new.csv"), NULL, 1, &callbacks, NULL, &error), &error);
+    must(pclr_predict(in_folder("new.safetensors"), input, 1, in_folder("new.csv"), &one_thread, &callbacks, NULL, &error), &error);
     assert_int_equal(warnings, 1);
 }
 

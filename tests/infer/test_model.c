@@ -194,7 +194,8 @@ static void predict(const char *csv, int threads, pclr_batch_summary *summary)
 {
     pclr_error error = {0};
     const char *input[1] = {in_folder("records")};
-    must(pclr_predict(in_folder("model.safetensors"), input, 1, csv, NULL, threads, NULL, summary, &error), &error);
+    pclr_inference_options options = {.threads = threads};
+    must(pclr_predict(in_folder("model.safetensors"), input, 1, csv, &options, NULL, summary, &error), &error);
 }
 
 static void test_a_bad_record_is_left_out_and_threads_change_nothing(void **state)
@@ -227,7 +228,7 @@ static void test_embedding_is_npy_with_ids(void **state)
     pclr_model *model = NULL;
     pclr_record *r = NULL;
     (void)state;
-    must(pclr_embed(in_folder("model.safetensors"), input, 1, in_folder("e.npy"), NULL, 1, NULL, &summary, &error), &error);
+    must(pclr_embed(in_folder("model.safetensors"), input, 1, in_folder("e.npy"), NULL, NULL, &summary, &error), &error);
     must(pclr_model_open(&model, in_folder("model.safetensors"), 1, &error), &error);
     must(pclr_record_read(&r, input[0], NULL, &error), &error);
     size_t width = pclr_model_dimensions(model);
