@@ -17,6 +17,10 @@ static const cli_option OPTIONS[] = {
     {.name = "start", .type = CLI_REAL, .argument = "SECONDS", .default_value = "0", .help = "where the part begins"},
     {.name = "seconds", .type = CLI_REAL, .argument = "SECONDS", .default_value = "0", .help = "its length; 0: to the end"},
     {.name = "derive", .type = CLI_FLAG, .help = "add the limb leads that follow from two others"},
+    {.name = "deidentify",
+     .type = CLI_TEXT,
+     .argument = "KEY",
+     .help = "id and patient as hashes keyed by this file (made where it is not there), dates moved, free text dropped, age at most 90"},
     {.name = "unit", .letter = 'u', .type = CLI_TEXT, .argument = "UNIT", .help = "unit of a recording that names none: mV, uV, V, nV"},
     {.name = "fs", .type = CLI_REAL, .argument = "HZ", .default_value = "0", .help = "sampling rate of a recording that names none"},
     {.name = "lead-names", .type = CLI_TEXT, .argument = "NAMES", .help = "leads of a recording that names none"},
@@ -134,12 +138,16 @@ static int write_file(cli_context *c, const pclr_record *r, const char *path)
 
 static int run(cli_context *c)
 {
-    const char *path = cli_text(c, "output");
+    const char *path = cli_text(c, "output"), *key = cli_text(c, "deidentify");
     pclr_error error = {0};
     pclr_record *r = NULL;
     int result = CLI_DONE;
 
     if (load(c, &r, &error) != PCLR_OK) return cli_fail(c, &error);
+    if (key && pclr_record_deidentify(r, key, &error) != PCLR_OK) {
+        pclr_record_destroy(&r);
+        return cli_fail(c, &error);
+    }
     if (!cut(r, cli_real(c, "start"), cli_real(c, "seconds"))) {
         result = cli_usage(c, "--start %g --seconds %g: nothing left of %g s", cli_real(c, "start"), cli_real(c, "seconds"),
                            (double)r->samples / r->rate);

@@ -11,6 +11,7 @@
 #include "record/record.h"
 #include "signal/interpolate.h"
 #include "signal/resample.h"
+#include "signal/vector.h"
 
 enum { RESAMPLERS = 8, LEADS_MAX = 12 };
 
@@ -22,7 +23,8 @@ struct converter {
     } cached[RESAMPLERS];
     size_t next;          /* place that is given up next */
     float *bridged, *out; /* work space */
-    size_t bridged_size, out_size;
+    int16_t *packed;      /* [lead][sample] */
+    size_t bridged_size, out_size, packed_size;
 };
 
 pclr_status converter_create(converter **c, const convert_target *target, pclr_error *error)
@@ -38,6 +40,7 @@ void converter_destroy(converter **c)
     for (size_t k = 0; k < RESAMPLERS; k++) resampler_destroy(&(*c)->cached[k].resampler);
     mem_free((*c)->bridged);
     mem_free((*c)->out);
+    mem_free((*c)->packed);
     mem_release(c);
 }
 
@@ -59,12 +62,12 @@ static pclr_status find_resampler(converter *c, double rate, resampler **r, pclr
     return PCLR_OK;
 }
 
-static pclr_status need_space(float **space, size_t *size, size_t wanted, pclr_error *error)
+static pclr_status need_space(void *space_address, size_t *size, size_t wanted, size_t width, pclr_error *error)
 {
     if (wanted <= *size) return PCLR_OK;
-    mem_release(space);
+    mem_release(space_address);
     *size = 0;
-    TRY(mem_alloc(space, wanted, sizeof **space, error));
+    TRY(mem_alloc(space_address, wanted, width, error));
     *size = wanted;
     return PCLR_OK;
 }
@@ -85,59 +88,81 @@ static double rough_median(const float *x, size_t n)
     return (double)drawn[count / 2];
 }
 
-/* Electrode offsets may lie far beyond +-32.767 mV, the range of int16 microvolts; then the lead's median is taken away. */
-static void pack_lead(const float *x, size_t n, int16_t *out, size_t stride, bool *offset_removed)
+/* Largest |x|: the bits of floats without their sign are in the order of the values. */
+VECTOR_CLONES
+static float largest_value(const float *x, size_t n)
 {
-    float largest = 0;
-    double offset = 0;
+    int32_t largest = 0;
+    float value;
 
     for (size_t i = 0; i < n; i++) {
-        float a = fabsf(x[i]);
-        if (a > largest) largest = a;
+        int32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bits &= INT32_MAX;
+        largest = bits > largest ? bits : largest;
     }
-    if (largest * 1000 >= INT16_MAX + 0.5f) {
-        offset = rough_median(x, n);
-        *offset_removed = true;
+    memcpy(&value, &largest, sizeof value);
+    return value;
+}
+
+/* Millivolts within +-32.767 -> microvolts, rounded to the nearest even: a number of doubles beside 2^52 has no digits behind the point. */
+VECTOR_CLONES
+static void round_lead(const float *restrict x, size_t n, int16_t *restrict out)
+{
+    const double whole = 0x1.8p52;
+    for (size_t i = 0; i < n; i++) {
+        double v = (double)x[i] * 1000 + whole;
+        out[i] = (int16_t)(int32_t)(v - whole);
     }
+}
+
+/* Electrode offsets may lie far beyond +-32.767 mV, the range of int16 microvolts; then the lead's median is taken away. */
+static void pack_lead(const float *x, size_t n, int16_t *out, bool *offset_removed)
+{
+    if (largest_value(x, n) * 1000 < INT16_MAX + 0.5f) {
+        round_lead(x, n, out);
+        return;
+    }
+    double offset = rough_median(x, n);
+    *offset_removed = true;
     for (size_t i = 0; i < n; i++) {
         double v = ((double)x[i] - offset) * 1000;
         v = v > INT16_MAX ? INT16_MAX : v < -INT16_MAX ? -INT16_MAX : v;
-        out[i * stride] = (int16_t)lrint(v);
+        out[i] = (int16_t)lrint(v);
     }
 }
 
 /* A stored sample is missing where the nearest recorded one is. */
-static void mark_missing(const uint8_t *valid, size_t n_in, size_t n, double step, int16_t *out, size_t stride)
+static void mark_missing(const uint8_t *valid, size_t n_in, size_t n, double step, int16_t *out)
 {
     for (size_t i = 0; i < n; i++) {
         size_t nearest = (size_t)((double)i * step + 0.5);
         if (nearest >= n_in) nearest = n_in - 1;
-        if (!valid[nearest]) out[i * stride] = PCLR_SAMPLE_MISSING;
+        if (!valid[nearest]) out[i] = PCLR_SAMPLE_MISSING;
     }
 }
 
-static pclr_status convert_lead(converter *c, const pclr_record *r, size_t channel, const resampler *rate_change, stored_record *s,
-                                size_t lead, pclr_error *error)
+/* One lead -> out[n] */
+static pclr_status convert_lead(converter *c, const pclr_record *r, size_t channel, const resampler *rate_change, size_t n, int16_t *out,
+                                bool *offset_removed, pclr_error *error)
 {
     const float *x = r->signal + channel * r->samples;
     const uint8_t *valid = r->valid ? r->valid + channel * r->samples : NULL;
-    int16_t *out = s->sample + lead;
-    size_t n = (size_t)s->length;
 
     if (valid && memchr(valid, 0, r->samples)) {
-        TRY(need_space(&c->bridged, &c->bridged_size, r->samples, error));
+        TRY(need_space(&c->bridged, &c->bridged_size, r->samples, sizeof *c->bridged, error));
         bridge_gaps(x, valid, r->samples, INFINITY, c->bridged);
         x = c->bridged;
     } else {
         valid = NULL;
     }
     if (rate_change) {
-        TRY(need_space(&c->out, &c->out_size, n, error));
+        TRY(need_space(&c->out, &c->out_size, n, sizeof *c->out, error));
         resampler_apply(rate_change, x, (int64_t)r->samples, 1, c->out, 1);
         x = c->out;
     }
-    pack_lead(x, n, out, c->target.leads, &s->offset_removed);
-    if (valid) mark_missing(valid, r->samples, n, r->rate / c->target.rate, out, c->target.leads);
+    pack_lead(x, n, out, offset_removed);
+    if (valid) mark_missing(valid, r->samples, n, r->rate / c->target.rate, out);
     return PCLR_OK;
 }
 
@@ -167,6 +192,14 @@ static int find_channel(const pclr_record *r, const char *name)
     return -1;
 }
 
+/* in[leads][n] -> out[n][leads] */
+static void interleave(const int16_t *restrict in, size_t n, size_t leads, int16_t *restrict out)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < leads; k++) out[i * leads + k] = in[k * n + i];
+    }
+}
+
 static pclr_status convert_leads(converter *c, stored_record *s, const pclr_record *r, pclr_error *error)
 {
     resampler *rate_change = NULL;
@@ -186,13 +219,17 @@ static pclr_status convert_leads(converter *c, stored_record *s, const pclr_reco
     s->length = rate_change ? resampler_length(rate_change, (int64_t)r->samples) : (int64_t)r->samples;
     TRY(record_check_size(r->path, leads, (uint64_t)s->length, error));
     TRY(mem_alloc(&s->sample, (size_t)s->length * leads, sizeof *s->sample, error));
+    size_t n = (size_t)s->length;
+    TRY(need_space(&c->packed, &c->packed_size, n * leads, sizeof *c->packed, error));
     for (size_t k = 0; k < leads; k++) {
+        int16_t *row = c->packed + k * n;
         if (channel[k] >= 0) {
-            TRY(convert_lead(c, r, (size_t)channel[k], rate_change, s, k, error));
+            TRY(convert_lead(c, r, (size_t)channel[k], rate_change, n, row, &s->offset_removed, error));
         } else {
-            for (int64_t i = 0; i < s->length; i++) s->sample[(size_t)i * leads + k] = PCLR_SAMPLE_MISSING;
+            for (size_t i = 0; i < n; i++) row[i] = PCLR_SAMPLE_MISSING;
         }
     }
+    interleave(c->packed, n, leads, s->sample);
     s->source_rate = r->rate;
     s->hash = convert_hash(s->sample, (size_t)s->length * leads);
     return PCLR_OK;

@@ -92,35 +92,39 @@ static bool find_limb_pair(const pclr_record *record, limb_pair *pair)
     return false;
 }
 
-static pclr_status add_derived(pclr_record *r, const limb_pair *pair, pclr_lead lead, pclr_error *error)
+/* Channel k, whose place is there already. */
+static void fill_derived(pclr_record *r, const limb_pair *pair, size_t k, pclr_lead lead)
 {
-    size_t n = r->samples, k = r->leads;
+    size_t n = r->samples;
     double wa = pair->weight[lead][0], wb = pair->weight[lead][1];
+    const float *a = r->signal + (size_t)pair->first * n, *b = r->signal + (size_t)pair->second * n;
+    float *restrict out = r->signal + k * n;
 
-    TRY(mem_grow(&r->channel, k, k + 1, sizeof *r->channel, error));
-    TRY(mem_grow(&r->signal, k * n, (k + 1) * n, sizeof *r->signal, error));
-    if (r->valid) TRY(mem_grow(&r->valid, k * n, (k + 1) * n, 1, error));
-    r->leads = k + 1;
     record_set_channel(r, k, pclr_lead_name(lead));
     r->channel[k].derived = true;
-    const float *a = r->signal + (size_t)pair->first * n, *b = r->signal + (size_t)pair->second * n;
-    float *out = r->signal + k * n;
     for (size_t i = 0; i < n; i++) out[i] = (float)(wa * (double)a[i] + wb * (double)b[i]);
     for (size_t i = 0; r->valid && i < n; i++) {
         uint8_t both = r->valid[(size_t)pair->first * n + i] & r->valid[(size_t)pair->second * n + i];
         r->valid[k * n + i] = both;
         if (!both) out[i] = 0;
     }
-    return PCLR_OK;
 }
 
 pclr_status pclr_record_derive_leads(pclr_record *record, pclr_error *error)
 {
     limb_pair pair;
+    size_t n = record->samples, old = record->leads, missing = 0;
 
     if (!find_limb_pair(record, &pair)) return PCLR_OK;
+    for (pclr_lead lead = PCLR_LEAD_I; lead <= PCLR_LEAD_AVF; lead++) missing += pclr_record_find_lead(record, lead) < 0;
+    if (missing == 0) return PCLR_OK;
+    TRY(mem_grow(&record->channel, old, old + missing, sizeof *record->channel, error));
+    TRY(mem_grow(&record->signal, old * n, (old + missing) * n, sizeof *record->signal, error));
+    if (record->valid) TRY(mem_grow(&record->valid, old * n, (old + missing) * n, 1, error));
     for (pclr_lead lead = PCLR_LEAD_I; lead <= PCLR_LEAD_AVF; lead++) {
-        if (pclr_record_find_lead(record, lead) < 0) TRY(add_derived(record, &pair, lead, error));
+        if (pclr_record_find_lead(record, lead) >= 0) continue;
+        record->leads++;
+        fill_derived(record, &pair, record->leads - 1, lead);
     }
     return PCLR_OK;
 }

@@ -74,11 +74,8 @@ pclr_status wfdb_group_frames(const wfdb_group *group, int64_t *frames, pclr_err
 /* The same two for the FLAC-coded formats 508, 516, 524. */
 pclr_status wfdb_flac_read(wfdb_group *group, int64_t first, int64_t frames, bool *missing, pclr_error *error);
 pclr_status wfdb_flac_frames(const wfdb_group *group, int64_t *samples, pclr_error *error);
-/* n raw samples (distance `stride`) of a signal, the first of which has index `index`. Returns whether one was missing. */
-bool wfdb_sink_put(wfdb_sink *sink, int64_t index, const int32_t *raw, size_t stride, size_t n, int format);
-
-/* Reads the samples of an ordinary (single-segment) header: frames [first, first + count) -> `out` [signals][count * scale_rate].
- * Used by the record reader and for each segment of a multi-segment record. */
+/* n raw samples of a signal, the first of which has index `index`. Returns whether one was missing. */
+bool wfdb_sink_put(wfdb_sink *sink, int64_t index, const int32_t *raw, size_t n, int format);
 
 /* Annotations of a file in memory are added to `record`, positions multiplied by `scale` (record samples per annotation tick unless
  * the file tells its own resolution). */

@@ -48,7 +48,7 @@ static FLAC__StreamDecoderWriteStatus on_write(const FLAC__StreamDecoder *decode
     int64_t begin = s->at < s->first ? s->first - s->at : 0;
     int64_t end = s->end - s->at < n ? s->end - s->at : n;
     for (size_t k = 0; k < g->signals && end > begin; k++) {
-        s->missing |= wfdb_sink_put(&g->sink[k], s->at + begin, buffer[k] + begin, 1, (size_t)(end - begin), g->signal[k].format);
+        s->missing |= wfdb_sink_put(&g->sink[k], s->at + begin, buffer[k] + begin, (size_t)(end - begin), g->signal[k].format);
     }
     s->at += n;
     return FLAC__STREAM_DECODER_WRITE_STATUS_CONTINUE;

@@ -42,14 +42,14 @@ static bool missing_value(int format, int32_t *value)
     }
 }
 
-/* Samples [index, index + n) of the signal, clipped to the sink's window. */
-bool wfdb_sink_put(wfdb_sink *sink, int64_t index, const int32_t *raw, size_t stride, size_t n, int format)
+/* Samples [index, index + n) of the signal, clipped to the sink's window. Loops without branches: the compiler takes several at a step. */
+bool wfdb_sink_put(wfdb_sink *sink, int64_t index, const int32_t *raw, size_t n, int format)
 {
     int32_t absent = 0;
-    bool can_miss = missing_value(format, &absent), missed = false;
-    uint32_t sum = 0;
+    bool can_miss = missing_value(format, &absent);
+    uint32_t sum = 0, missed = 0;
 
-    for (size_t i = 0; i < n; i++) sum += (uint32_t)raw[i * stride];
+    for (size_t i = 0; i < n; i++) sum += (uint32_t)raw[i];
     sink->sum += sum;
     sink->passed += (int64_t)n;
     if (!sink->out) return false;
@@ -58,14 +58,11 @@ bool wfdb_sink_put(wfdb_sink *sink, int64_t index, const int32_t *raw, size_t st
     if (end > (int64_t)n) end = (int64_t)n;
     float *out = sink->out + (index - sink->first);
     double baseline = sink->baseline, scale = sink->scale;
-    for (int64_t i = begin; i < end; i++) {
-        int32_t v = raw[(size_t)i * stride];
-        out[i] = (float)(((double)v - baseline) * scale);
-        missed |= v == absent;
-    }
+    for (int64_t i = begin; i < end; i++) out[i] = (float)(((double)raw[i] - baseline) * scale);
+    for (int64_t i = begin; i < end; i++) missed |= raw[i] == absent;
     if (!can_miss || !missed) return false;
     for (int64_t i = begin; i < end; i++) {
-        if (raw[(size_t)i * stride] == absent) out[i] = NAN;
+        if (raw[i] == absent) out[i] = NAN;
     }
     return true;
 }
@@ -250,7 +247,17 @@ pclr_status wfdb_group_frames(const wfdb_group *group, int64_t *frames, pclr_err
 
 enum { RUN = 8192 }; /* raw samples a run: 32 KB, stays in the first-level cache */
 
-/* Hands a run of whole frames to the sinks. scratch [RUN] gathers signals with several samples a frame. */
+/* Samples of one signal, `per` a frame, side by side. */
+static void gather(int32_t *restrict out, const int32_t *restrict raw, size_t frames, size_t per, size_t stride)
+{
+    if (per == 1) {
+        for (size_t f = 0; f < frames; f++) out[f] = raw[f * stride];
+        return;
+    }
+    for (size_t f = 0; f < frames; f++) memcpy(out + f * per, raw + f * stride, per * sizeof *raw);
+}
+
+/* Hands a run of whole frames to the sinks. scratch [RUN] holds one signal at a time. */
 static bool deal_run(wfdb_group *g, const int32_t *raw, int64_t first_frame, size_t frames, size_t stride, int32_t *scratch)
 {
     bool missing = false;
@@ -258,13 +265,8 @@ static bool deal_run(wfdb_group *g, const int32_t *raw, int64_t first_frame, siz
 
     for (size_t k = 0; k < g->signals; k++) {
         size_t per = (size_t)g->signal[k].per_frame;
-        int format = g->signal[k].format;
-        if (per == 1) {
-            missing |= wfdb_sink_put(&g->sink[k], first_frame, raw + column, stride, frames, format);
-        } else {
-            for (size_t f = 0; f < frames; f++) memcpy(scratch + f * per, raw + f * stride + column, per * sizeof *raw);
-            missing |= wfdb_sink_put(&g->sink[k], first_frame * (int64_t)per, scratch, 1, frames * per, format);
-        }
+        gather(scratch, raw + column, frames, per, stride);
+        missing |= wfdb_sink_put(&g->sink[k], first_frame * (int64_t)per, scratch, frames * per, g->signal[k].format);
         column += per;
     }
     return missing;
