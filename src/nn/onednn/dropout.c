@@ -2,7 +2,7 @@
 /* Dropout masks: Philox4x32-10 (base/rng.h) on many counters at once, in the order of reference/common.h. */
 #include "nn/onednn/fast.h"
 
-enum { RUN = 256, LANES = RUN / 4 };
+enum { RUN = 512, LANES = RUN / 8 };
 
 NN_CLONES static void philox_lanes(const nn_call *c, uint64_t first, uint32_t word[4][LANES])
 {
@@ -26,15 +26,18 @@ NN_CLONES static void philox_lanes(const nn_call *c, uint64_t first, uint32_t wo
     }
 }
 
-/* Factors of the elements 256 run .. 256 run + 255. */
+/* Factors of the elements RUN run .. RUN run + RUN - 1. */
 NN_CLONES static void run_factors(const nn_call *c, int64_t run, float factor[RUN])
 {
-    const uint32_t limit = (uint32_t)(4294967296.0 * (1 - c->args->p));
+    const uint32_t limit = (uint32_t)(65536 * (1 - c->args->p));
     const float kept = (float)(1 / (1 - c->args->p));
     uint32_t word[4][LANES];
     philox_lanes(c, (uint64_t)run * LANES, word);
     for (int w = 0; w < 4; w++)
-        for (int l = 0; l < LANES; l++) factor[w * LANES + l] = word[w][l] < limit ? kept : 0;
+        for (int l = 0; l < LANES; l++) {
+            factor[w * LANES + l] = (word[w][l] & 0xffff) < limit ? kept : 0;
+            factor[RUN / 2 + w * LANES + l] = word[w][l] >> 16 < limit ? kept : 0;
+        }
 }
 
 NN_CLONES static void multiply(const float *from, const float *factor, int64_t n, bool add, float *to)

@@ -108,20 +108,6 @@ UNARY(exp, vm_exp(x), y)
 
 /* ---- two inputs; b broadcast to a row by row ---- */
 
-/* Offset of b's row that belongs to row r of a, and the step along the last axis (0 or 1). */
-static int64_t row_of_b(nn_shape a, nn_shape b, int64_t r)
-{
-    int64_t offset = 0, stride = b.rank > 0 ? b.n[b.rank - 1] : 1;
-    for (int k = a.rank - 2; k >= 0; k--) {
-        const int axis = k - (a.rank - b.rank);
-        if (axis < 0) break;
-        if (b.n[axis] > 1) offset += r % a.n[k] * stride;
-        stride *= b.n[axis];
-        r /= a.n[k];
-    }
-    return offset;
-}
-
 typedef struct rows_of_two {
     int64_t rows, columns;
     bool wide; /* b has the last axis too */
@@ -179,7 +165,7 @@ static rows_of_two rows_of(const nn_call *c)
         _Pragma("omp parallel for num_threads(c->threads) schedule(static)") for (int64_t k = 0; k < parts; k++)                           \
         {                                                                                                                                  \
             const piece p = s.same ? share(s.columns, c->threads, k) : (piece){k * s.columns, (k + 1) * s.columns};                        \
-            const int64_t at = s.same ? p.begin : row_of_b(c->in[0].shape, c->in[1].shape, k);                                             \
+            const int64_t at = s.same ? p.begin : nn_row_of_broadcast(c->in[0].shape, c->in[1].shape, k);                                  \
             name##_row(a + p.begin, b + at, s.wide, y + p.begin, p.end - p.begin);                                                         \
         }                                                                                                                                  \
     }                                                                                                                                      \
@@ -192,15 +178,15 @@ static rows_of_two rows_of(const nn_call *c)
         _Pragma("omp parallel for num_threads(c->threads) schedule(static)") for (int64_t k = 0; k < parts; k++)                           \
         {                                                                                                                                  \
             const piece p = s.same ? share(s.columns, c->threads, k) : (piece){k * s.columns, (k + 1) * s.columns};                        \
-            const int64_t at = s.same ? p.begin : row_of_b(c->in[0].shape, c->in[1].shape, k), n = p.end - p.begin;                        \
+            const int64_t at = s.same ? p.begin : nn_row_of_broadcast(c->in[0].shape, c->in[1].shape, k), n = p.end - p.begin;             \
             if (da) name##_row_da(b + at, s.wide, dy + p.begin, da + p.begin, c->in[0].add, n);                                            \
             if (db && s.same) name##_row_db(a + p.begin, dy + p.begin, true, db + p.begin, c->in[1].add, n);                               \
         }                                                                                                                                  \
         if (!db || s.same) return;                                                                                                         \
         if (!c->in[1].add) memset(db, 0, (size_t)c->in[1].size * sizeof *db);                                                              \
         for (int64_t k = 0; k < s.rows; k++)                                                                                               \
-            name##_row_db(a + k * s.columns, dy + k * s.columns, s.wide, db + row_of_b(c->in[0].shape, c->in[1].shape, k), true,           \
-                          s.columns);                                                                                                      \
+            name##_row_db(a + k * s.columns, dy + k * s.columns, s.wide, db + nn_row_of_broadcast(c->in[0].shape, c->in[1].shape, k),      \
+                          true, s.columns);                                                                                                \
     }
 
 BINARY(add, a + b, 1, 1, false)
@@ -251,7 +237,7 @@ static void glu_backward(const nn_call *c)
 /* Part of a thread, at multiples of the run in which random numbers are drawn. */
 static piece dropout_share(const nn_call *c, int64_t part)
 {
-    enum { RUN = 256 };
+    enum { RUN = 512 };
     const piece runs = piece_of(ceil_div(c->out.size, RUN), c->threads, part);
     return (piece){runs.begin * RUN, runs.end * RUN < c->out.size ? runs.end * RUN : c->out.size};
 }

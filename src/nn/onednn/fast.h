@@ -33,6 +33,20 @@ static inline int64_t ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/* Offset of the row of b that belongs to row r of a, along the last axis, where b broadcasts to a. */
+static inline int64_t nn_row_of_broadcast(nn_shape a, nn_shape b, int64_t r)
+{
+    int64_t offset = 0, stride = b.rank > 0 ? b.n[b.rank - 1] : 1;
+    for (int k = a.rank - 2; k >= 0; k--) {
+        const int axis = k - (a.rank - b.rank);
+        if (axis < 0) break;
+        if (b.n[axis] > 1) offset += r % a.n[k] * stride;
+        stride *= b.n[axis];
+        r /= a.n[k];
+    }
+    return offset;
+}
+
 /* ---- tile.c ---- */
 
 enum { MOST_TILE_ROWS = 8, MOST_TILE_COLUMNS = 32 };
@@ -102,7 +116,7 @@ void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, co
 
 /* ---- dropout.c ---- */
 
-/* Factors 0 or 1 / (1 - p) of the mask's elements begin .. begin + count - 1; cheapest where begin is a multiple of 256. */
+/* Factors 0 or 1 / (1 - p) of the mask's elements begin .. begin + count - 1; cheapest where begin is a multiple of 512. */
 void dropout_factors(const nn_call *c, int64_t begin, int64_t count, float *factor);
 /* to[k] (+)= from[k] times the factor of element begin + k */
 void dropout_apply(const nn_call *c, int64_t begin, int64_t count, const float *from, bool add, float *to);
@@ -115,5 +129,7 @@ void nn_onednn_normalise(nn_kernel kernel[NN_OPS]);
 void nn_onednn_time(nn_kernel kernel[NN_OPS]);
 void nn_onednn_attention(nn_kernel kernel[NN_OPS]);
 void nn_onednn_s4d(nn_kernel kernel[NN_OPS]);
+void nn_onednn_shape(nn_kernel kernel[NN_OPS]);
+void nn_onednn_reduce(nn_kernel kernel[NN_OPS]);
 
 #endif

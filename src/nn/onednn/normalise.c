@@ -81,7 +81,7 @@ static void add_parameter(const nn_tensor *t, int64_t k, double value)
     if (g) g[k] = (float)((t->add ? (double)g[k] : 0) + value);
 }
 
-/* ---- batch norm: x [R][C]. saved: mean[C], r[C]; work: four vectors of C ---- */
+/* ---- batch norm: x [R][C]. saved: mean[C], r[C]; work: two sums of every channel and thread, three vectors of C ---- */
 
 static size_t batch_norm_saved(const nn_call *c)
 {
@@ -90,46 +90,76 @@ static size_t batch_norm_saved(const nn_call *c)
 
 static size_t batch_norm_work(const nn_call *c)
 {
-    return (size_t)(4 * nn_shape_last(c->out.shape)) * sizeof(float);
+    const int64_t C = nn_shape_last(c->out.shape);
+    return (size_t)(c->threads * 2 * C) * sizeof(double) + (size_t)(3 * C) * sizeof(float);
 }
 
-/* Statistics of up to CHANNELS channels from `first` on, and the running ones. */
-static void batch_statistics(const nn_call *c, int64_t first, int64_t columns)
+typedef enum statistic { MEANS, SQUARES, GRADIENTS } statistic;
+
+/* Sums over the rows of one thread, of every channel; the gradients' two sums lie C apart. */
+static void sum_part(const nn_call *c, statistic what, piece rows, double *sum)
+{
+    const int64_t C = nn_shape_last(c->out.shape), count = rows.end - rows.begin;
+    const float *x = (const float *)c->in[0].data + rows.begin * C, *mean = c->saved, *scale = mean + C;
+    memset(sum, 0, (size_t)(2 * C) * sizeof *sum);
+    for (int64_t k = 0; k < C; k += CHANNELS) {
+        const int64_t columns = C - k < CHANNELS ? C - k : CHANNELS;
+        if (what == MEANS) column_sums(x + k, count, C, columns, sum + k);
+        if (what == SQUARES) column_squares(x + k, count, C, columns, mean + k, sum + k);
+        if (what == GRADIENTS)
+            column_gradients(x + k, (const float *)c->out.grad + rows.begin * C + k, count, C, columns, mean + k, scale + k, sum + k,
+                             sum + C + k);
+    }
+}
+
+/* The same over all rows; result in the first thread's place. */
+static double *sum_rows(const nn_call *c, statistic what)
 {
     const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
-    const float *x = (const float *)c->in[0].data + first;
-    float *running_mean = (float *)c->in[3].data + first, *running_var = (float *)c->in[4].data + first;
-    float *mean = (float *)c->saved + first, *scale = (float *)c->saved + C + first;
-    double sum[CHANNELS] = {0}, squares[CHANNELS] = {0};
-    if (c->training) {
-        column_sums(x, R, C, columns, sum);
-        for (int64_t k = 0; k < columns; k++) mean[k] = (float)(sum[k] / (double)R);
-        column_squares(x, R, C, columns, mean, squares);
-    }
-    for (int64_t k = 0; k < columns; k++) {
-        if (c->training) {
-            const double unbiased = squares[k] / (double)(R > 1 ? R - 1 : 1), m = c->args->momentum;
-            running_mean[k] = (float)((double)running_mean[k] + m * ((double)mean[k] - (double)running_mean[k]));
-            running_var[k] = (float)((double)running_var[k] + m * (unbiased - (double)running_var[k]));
-        } else {
+    double *sum = c->work;
+#pragma omp parallel for num_threads(c->threads) schedule(static)
+    for (int64_t part = 0; part < c->threads; part++) sum_part(c, what, piece_of(R, c->threads, part), sum + part * 2 * C);
+    for (int64_t part = 1; part < c->threads; part++)
+        for (int64_t k = 0; k < 2 * C; k++) sum[k] += sum[part * 2 * C + k];
+    return sum;
+}
+
+/* Mean and 1 / sqrt(variance + eps) of every channel, of the batch (which moves the running ones) or the running ones. */
+static void batch_statistics(const nn_call *c)
+{
+    const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
+    float *running_mean = c->in[3].data, *running_var = c->in[4].data, *mean = c->saved, *scale = mean + C;
+    if (!c->training) {
+        for (int64_t k = 0; k < C; k++) {
             mean[k] = running_mean[k];
+            scale[k] = (float)(1 / sqrt((double)running_var[k] + c->args->eps));
         }
-        const double variance = c->training ? squares[k] / (double)R : (double)running_var[k];
-        scale[k] = (float)(1 / sqrt(variance + c->args->eps));
+        return;
     }
+    const double *sum = sum_rows(c, MEANS), m = c->args->momentum;
+    for (int64_t k = 0; k < C; k++) mean[k] = (float)(sum[k] / (double)R);
+    sum = sum_rows(c, SQUARES);
+    for (int64_t k = 0; k < C; k++) {
+        const double unbiased = sum[k] / (double)(R > 1 ? R - 1 : 1);
+        running_mean[k] = (float)((double)running_mean[k] + m * ((double)mean[k] - (double)running_mean[k]));
+        running_var[k] = (float)((double)running_var[k] + m * (unbiased - (double)running_var[k]));
+        scale[k] = (float)(1 / sqrt(sum[k] / (double)R + c->args->eps));
+    }
+}
+
+/* The three vectors behind the sums. */
+static float *batch_vectors(const nn_call *c)
+{
+    return (float *)((double *)c->work + c->threads * 2 * nn_shape_last(c->out.shape));
 }
 
 static void batch_norm_forward(const nn_call *c)
 {
     const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
     const float *gamma = c->in[1].data, *mean = c->saved, *scale = mean + C;
-    float *factor = c->work;
-#pragma omp parallel for num_threads(c->threads) schedule(static)
-    for (int64_t first = 0; first < C; first += CHANNELS) {
-        const int64_t columns = C - first < CHANNELS ? C - first : CHANNELS;
-        batch_statistics(c, first, columns);
-        for (int64_t k = first; k < first + columns; k++) factor[k] = scale[k] * gamma[k];
-    }
+    float *factor = batch_vectors(c);
+    batch_statistics(c);
+    for (int64_t k = 0; k < C; k++) factor[k] = scale[k] * gamma[k];
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (int64_t part = 0; part < c->threads; part++) {
         const piece p = piece_of(R, c->threads, part);
@@ -142,20 +172,14 @@ static void batch_norm_backward(const nn_call *c)
 {
     const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
     const float *x = c->in[0].data, *dy = c->out.grad, *gamma = c->in[1].data, *mean = c->saved, *scale = mean + C;
-    float *a = c->work, *b = a + C, *d = b + C;
-#pragma omp parallel for num_threads(c->threads) schedule(static)
-    for (int64_t first = 0; first < C; first += CHANNELS) {
-        const int64_t columns = C - first < CHANNELS ? C - first : CHANNELS;
-        double sum[CHANNELS] = {0}, sum_n[CHANNELS] = {0};
-        column_gradients(x + first, dy + first, R, C, columns, mean + first, scale + first, sum, sum_n);
-        for (int64_t k = 0; k < columns; k++) {
-            const int64_t at = first + k;
-            add_parameter(&c->in[1], at, sum_n[k]);
-            add_parameter(&c->in[2], at, sum[k]);
-            a[at] = gamma[at] * scale[at];
-            b[at] = c->training ? (float)(sum[k] / (double)R) : 0;
-            d[at] = c->training ? (float)(sum_n[k] / (double)R * (double)scale[at]) : 0;
-        }
+    float *a = batch_vectors(c), *b = a + C, *d = b + C;
+    const double *sum = sum_rows(c, GRADIENTS), *sum_n = sum + C;
+    for (int64_t k = 0; k < C; k++) {
+        add_parameter(&c->in[1], k, sum_n[k]);
+        add_parameter(&c->in[2], k, sum[k]);
+        a[k] = gamma[k] * scale[k];
+        b[k] = c->training ? (float)(sum[k] / (double)R) : 0;
+        d[k] = c->training ? (float)(sum_n[k] / (double)R * (double)scale[k]) : 0;
     }
     if (!c->in[0].grad) return;
 #pragma omp parallel for num_threads(c->threads) schedule(static)

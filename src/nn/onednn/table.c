@@ -11,4 +11,6 @@ void nn_onednn_fill(nn_kernel kernel[NN_OPS])
     nn_onednn_time(kernel);
     nn_onednn_attention(kernel);
     nn_onednn_s4d(kernel);
+    nn_onednn_shape(kernel);
+    nn_onednn_reduce(kernel);
 }

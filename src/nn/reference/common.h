@@ -86,13 +86,14 @@ static inline around around_axis(nn_shape s, int axis)
     return r;
 }
 
-/* Whether element `index` of a dropout mask is kept: a random word below 2^32 (1 - p). Runs of 256 elements take the four words of 64
- * Philox blocks, first word of every block first. */
+/* Whether element `index` of a dropout mask is kept: 16 random bits below 2^16 (1 - p). A run of 512 elements takes 64 Philox blocks of
+ * four words: the lower halves of the first words of all blocks, of the second words ..., then the upper halves. */
 static inline bool dropout_keeps(const nn_call *c, int64_t index)
 {
-    const uint64_t block = (uint64_t)(index / 256 * 64 + index % 64);
+    const uint64_t block = (uint64_t)(index / 512 * 64 + index % 64);
     const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)c->step, (uint32_t)(c->step >> 32)};
     uint32_t word[4];
     philox4x32(counter, c->key, word);
-    return word[index % 256 / 64] < (uint32_t)(4294967296.0 * (1 - c->args->p));
+    const uint32_t both = word[index % 256 / 64], bits = index % 512 < 256 ? both & 0xffff : both >> 16;
+    return bits < (uint32_t)(65536 * (1 - c->args->p));
 }
