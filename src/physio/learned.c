@@ -104,15 +104,26 @@ static void point_inputs(const window_source *s, size_t beat, const float *inter
     *rest = position - nearest;
 }
 
+/* Top of the parabola through the best score and its two neighbours; near it the logarithm of a normal density is one. */
+static float best_place(const delineator_grid *grid, const float *score)
+{
+    size_t best = 1;
+    for (size_t k = 2; k + 1 < grid->count; k++) best = score[k] > score[best] ? k : best;
+    float left = score[best - 1], right = score[best + 1], curvature = fminf(left - 2.0F * score[best] + right, -1e-6F);
+    float shift = limited(0.5F * (left - right) / curvature, -0.5F, 0.5F);
+    return (float)grid->first + (float)PLACE_STEP * ((float)best + shift);
+}
+
 static void first_estimates(const learner *l, const float *input, size_t rows, estimate *e)
 {
-    float output[NETWORK_ROWS * BEAT_OUTPUTS];
+    float output[NETWORK_ROWS * NETWORK_WIDEST];
+    size_t outputs = delineator_beat[NETWORK_LAYERS - 1].outputs;
     network_apply(&l->beat, input, rows, output, l->plain);
     for (size_t r = 0; r < rows; r++) {
-        const float *o = output + r * BEAT_OUTPUTS;
-        for (size_t p = 0; p < POINTS; p++) e[r].point[p] = limited(o[p], -REACH, REACH_AFTER);
-        e[r].p = o[OUTPUT_P_PRESENT] > 0.0F;
-        e[r].t = o[OUTPUT_T_PRESENT] > 0.0F;
+        const float *score = output + r * outputs;
+        for (size_t p = 0; p < POINTS; score += delineator_place[p++].count) e[r].point[p] = best_place(&delineator_place[p], score);
+        e[r].p = score[0] > 0.0F;
+        e[r].t = score[1] > 0.0F;
     }
 }
 
@@ -155,16 +166,28 @@ static bool beat_seen(const window_source *s, size_t centre)
     return high - low > MIN_SHARE * s->height[s->lead];
 }
 
+/* R near the centre; within the complex where that lies outside it: a wide complex has its centre far from its peak. */
+static double r_position(const float *x, size_t n, size_t centre, double onset, double offset)
+{
+    const double MARGIN = 5.0; /* working samples: 20 ms, the level around the complex */
+    double r = rpeaks_position(x, n, centre);
+    if (r >= onset - MARGIN && r <= offset + MARGIN) return r;
+    size_t first = (size_t)fmax(onset - MARGIN, 0.0), last = (size_t)fmin(offset + MARGIN, (double)(n - 1));
+    return rpeaks_position_within(x, n, first, last);
+}
+
 static void set_beat(const window_source *s, size_t k, const estimate *e, pclr_beat *beat)
 {
     size_t n = s->w->samples, at = s->beats->centre[k];
     double centre = (double)at, end = (double)(n - 1);
     memset(beat, 0, sizeof *beat);
     if (!beat_seen(s, at)) return;
-    double r = rpeaks_position(working_lead(s->w, s->lead), n, at);
-    beat->qrs.onset = fmax(fmin(centre + (double)e->point[POINT_QRS_ONSET], r), 0.0);
+    double onset = fmin(fmax(centre + (double)e->point[POINT_QRS_ONSET], 0.0), end);
+    double offset = fmin(fmax(centre + (double)e->point[POINT_QRS_OFFSET], onset), end);
+    double r = r_position(working_lead(s->w, s->lead), n, at, onset, offset);
+    beat->qrs.onset = fmin(onset, r);
     beat->qrs.peak = r;
-    beat->qrs.offset = fmin(fmax(centre + (double)e->point[POINT_QRS_OFFSET], r), end);
+    beat->qrs.offset = fmax(offset, r);
     beat->qrs.has = PCLR_HAS_ONSET | PCLR_HAS_PEAK | PCLR_HAS_OFFSET;
     /* A wave whose peak lies outside the recording was not recorded. */
     if (e->p && centre + (double)e->point[POINT_P_PEAK] >= 0.0) set_wave(&beat->p, centre, e->point + POINT_P_ONSET, 0.0, beat->qrs.onset);

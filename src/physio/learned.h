@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * P, QRS and T of known beats by two small networks: the first sees the whole beat (physio/window.h) and says which waves are there
- * and roughly where all eight points lie; the second, one network a point, looks at +-60 to +-180 ms around each and moves it.
- * Weights: delineator_weights.c, trained on LUDB, QTDB and PTB-XL rhythm labels; data, split and honest figures: docs/physiology.md.
+ * P, QRS and T of known beats by two kinds of small networks: the first sees the whole beat (physio/window.h) and says which waves are
+ * there and, for each of eight points, how well every place on a grid of 16 ms suits it; the second, one network a point, looks at +-60
+ * to +-180 ms around the best place and moves it. Weights: delineator_weights.c, by scripts/train_delineator.py from LUDB, QTDB and
+ * rhythm labels; data, split and figures on records that were not learned from: docs/physiology.md.
  */
 #ifndef PCLR_PHYSIO_LEARNED_H
 #define PCLR_PHYSIO_LEARNED_H
@@ -24,10 +25,14 @@ enum {
     POINT_T_PEAK,
     POINT_T_OFFSET,
     POINTS,
-    OUTPUT_P_PRESENT = POINTS,
-    OUTPUT_T_PRESENT,
-    BEAT_OUTPUTS
+    PLACE_STEP = 4 /* working samples between places of a grid: 16 ms */
 };
+typedef struct delineator_grid {
+    int first;    /* working samples from the centre */
+    size_t count; /* of places, PLACE_STEP apart; at least 3 */
+} delineator_grid;
+extern const delineator_grid delineator_place[POINTS];
+/* Its outputs: the scores of the places of all points one after the other, then the presence of P and of T (above 0: there). */
 extern const network_table delineator_beat[NETWORK_LAYERS];
 extern const network_table delineator_point[POINTS][NETWORK_LAYERS];
 extern const float delineator_spread[POINTS]; /* working samples: the unit in which the point networks answer */

@@ -13,7 +13,7 @@
 
 typedef struct beat_list {
     size_t count;
-    size_t *centre;   /* [count] middle of the QRS energy, working samples, ascending */
+    size_t *centre; /* [count] middle of the QRS energy, working samples, ascending */
 } beat_list;
 
 pclr_status rpeaks_detect(const working *w, beat_list *beats, pclr_error *error);
@@ -24,5 +24,7 @@ void beat_list_free(beat_list *beats);
  * 1.8 times as large (QS complexes), refined by a parabola. Working samples.
  */
 double rpeaks_position(const float *x, size_t n, size_t centre);
+/* The same among the samples first to last, both included; first <= last < n. */
+double rpeaks_position_within(const float *x, size_t n, size_t first, size_t last);
 
 #endif
