@@ -10,6 +10,9 @@ function(pclr_test_result name)
   set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT OMP_WAIT_POLICY=passive OMP_NUM_THREADS=2)
 endfunction()
 
+# Tests of a folder may also use these, which the folder itself may not see.
+set(PCLR_TEST_ALSO_doctor pclr_simulate)
+
 foreach(folder IN LISTS PCLR_OBJECTS)
   file(GLOB test_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/test_*.c)
   foreach(source IN LISTS test_sources)
@@ -19,7 +22,7 @@ foreach(folder IN LISTS PCLR_OBJECTS)
     target_include_directories(${target} PRIVATE src tests)
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE PCLR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" PCLR_BINARY_DIR="${CMAKE_BINARY_DIR}")
     target_compile_options(${target} PRIVATE ${PCLR_C_FLAGS})
-    target_link_libraries(${target} PRIVATE pclr_${folder} PkgConfig::CMOCKA)
+    target_link_libraries(${target} PRIVATE pclr_${folder} ${PCLR_TEST_ALSO_${folder}} PkgConfig::CMOCKA)
     add_dependencies(tests ${target})
     add_test(NAME ${folder}/${name} COMMAND ${target})
     pclr_test_result(${folder}/${name})

@@ -562,6 +562,25 @@ typedef struct pclr_check_summary {
  * a recording that cannot be read has quality 0) to csv_path ("-": standard output; NULL: nothing). */
 PCLR_MUST_USE PCLR_API pclr_status pclr_check(const char *const *sources, size_t source_count, const char *csv_path, const pclr_check_options *options, const pclr_callbacks *callbacks, pclr_check_summary *summary, pclr_error *error);
 
+/* The whole of a check, for a page or for work of one's own. */
+typedef struct pclr_checked {
+    char *id, *path;
+    char *findings; /* "flat(V2 V4);mains(50 Hz)"; NULL: none */
+    uint32_t kinds; /* bit k: a finding of kind k */
+    float quality;
+} pclr_checked;
+
+typedef struct pclr_checkup {
+    size_t count;
+    pclr_checked *record; /* [count], sorted by path */
+    pclr_check_summary summary;
+} pclr_checkup;
+
+PCLR_MUST_USE PCLR_API pclr_status pclr_check_run(pclr_checkup **checkup, const char *const *sources, size_t source_count, const pclr_check_options *options, const pclr_callbacks *callbacks, pclr_error *error);
+PCLR_API void pclr_checkup_destroy(pclr_checkup **checkup);
+/* record_id,quality,findings, or with reasons one row a finding: record_id,finding,detail,meaning,remedy,path. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_checkup_csv(const pclr_checkup *checkup, const char *csv_path, bool reasons, pclr_error *error);
+
 /* ---- report ---------------------------------------------------------------------------------------------------- */
 
 typedef struct pclr_plot_options {
@@ -585,6 +604,9 @@ typedef struct pclr_report_options {
     const pclr_comparison *comparison; /* whose differences are told beside the evaluations; NULL: none */
 } pclr_report_options;
 PCLR_MUST_USE PCLR_API pclr_status pclr_report_write(const char *html_path, const pclr_evaluation *const *evaluations, size_t count, const pclr_report_options *options, pclr_error *error);
+/* The doctor's page: each kind of finding with its remedy and some of its recordings drawn. `read` as the recordings were checked with;
+ * examples: drawn recordings a kind, 0: 2. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_checkup_report(const pclr_checkup *checkup, const char *html_path, const char *title, const pclr_read_options *read, size_t examples, pclr_error *error);
 
 #ifdef __cplusplus
 }

@@ -331,10 +331,12 @@ pclr_status h5_read_texts(hid_t file, const char *name, size_t count, char **blo
     if (set < 0) return broken(error, name, "open it");
     hid_t stored = H5Dget_type(set);
     size_t width = H5Tget_class(stored) == H5T_STRING && H5Tis_variable_str(stored) == 0 ? H5Tget_size(stored) : 0;
+    H5T_cset_t letters = H5Tget_cset(stored);
     H5Tclose(stored);
     H5Dclose(set);
     if (width == 0 || width > 1 << 16) return broken(error, name, "read it as fixed-length text");
     hid_t type = text_type(width + 1); /* one byte more: always ended by a zero */
+    H5Tset_cset(type, letters);        /* HDF5 does not convert ASCII to UTF-8, of which it is a part */
     pclr_status status = mem_alloc(block, count ? count : 1, width + 1, error);
     if (status == PCLR_OK) status = h5_read(file, name, type, count, 0, *block, error);
     H5Tclose(type);

@@ -6,21 +6,26 @@
 static const struct {
     const char *name, *meaning, *remedy;
 } kinds[PCLR_FINDINGS] = {
-    {"unreadable", "the recording cannot be read", "see the message; options of import such as --unit and --rate may help"},
+    {"unreadable", "the recording cannot be read", "see the message; options of import such as --unit and --fs may help"},
     {"scale", "amplitudes no heart has", "check gain and unit in the header; --unit for files that name none"},
     {"flat", "a lead without signal", "leave the lead out, or the recording"},
     {"clipped", "a lead that runs into the limits of its recorder", "leave the recording out of amplitude measurements"},
     {"missing", "missing samples", "training marks them; leave the recording out where they are many"},
     {"mains", "hum of the power line", "import filters nothing; use input.low_pass or a notch before"},
-    {"leads", "limb leads contradict Einthoven's or Goldberger's equations", "leads are mislabelled or exchanged: check their names and order"},
-    {"reversed", "lead I is upside down against V6: arm electrodes exchanged, or dextrocardia", "look at the plot; leave the recording out"},
+    {"leads", "limb leads contradict Einthoven's or Goldberger's equations",
+     "leads are mislabelled or exchanged: check their names and order"},
+    {"reversed", "lead I is upside down against V6: arm electrodes exchanged, or dextrocardia",
+     "look at the plot; leave the recording out"},
     {"short", "less than 5 s", "leave the recording out"},
-    {"rate", "heart rate and QRS duration fit only another sampling rate", "check the sampling rate; --rate for files that name none"},
+    {"rate", "heart rate and QRS duration fit only another sampling rate", "check the sampling rate; --fs for files that name none"},
     {"no_beats", "no heartbeat was found", "look at the plot: asystole, noise, or no ECG"},
     {"noise", "signal quality that an expert would reject", "leave the recording out"},
     {"duplicate", "the same signal as another recording", "keep one of them, or splits leak"},
-    {"patient", "the same signal under two patients", "merge the patients, or splits leak"},
-    {"age", "an age nobody has", "treat the age as unknown"},
+    {"patient", "the same signal under two patients, or a patient of two sexes", "merge or part the patients, or splits leak"},
+    {"age", "an age nobody has", "import takes it as unknown (PTB-XL's 300 as 90); correct the table"},
+    {"labels", "labels that exclude each other, the heart rate, or those of the same signal",
+     "correct the labels, or leave the recording out"},
+    {"header", "an oddity that the reader tolerated", "see the detail; --strict of import refuses such recordings"},
 };
 
 const char *pclr_finding_name(size_t k)

@@ -21,18 +21,22 @@ typedef enum finding_kind {
     FINDING_NOISE,
     FINDING_DUPLICATE,
     FINDING_PATIENT,
-    FINDING_AGE
+    FINDING_AGE,
+    FINDING_LABELS,
+    FINDING_HEADER
 } finding_kind;
 
 typedef struct findings {
-    text words;      /* "flat(V2 V4);mains(50 Hz)" */
-    uint32_t kinds;  /* bit k: kind k */
+    text words;     /* "flat(V2 V4);mains(50 Hz)" */
+    uint32_t kinds; /* bit k: kind k */
 } findings;
 
 /* detail: printf style, without ';' and parentheses; "" for none. */
 void findings_add(findings *f, finding_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void findings_free(findings *f);
 
+/* Beats a minute from the median RR; NaN with fewer than four beats. fiducials may be NULL. */
+double checks_heart_rate(const pclr_fiducials *fiducials);
 /* Everything that one recording tells by itself. fiducials may be NULL (not computable). */
 void checks_run(findings *f, const pclr_record *record, const pclr_fiducials *fiducials);
 

@@ -25,6 +25,14 @@ pclr_status record_check_size(const char *place, uint64_t leads, uint64_t sample
     return PCLR_OK;
 }
 
+pclr_status record_check_expansion(const char *place, uint64_t values, size_t bytes, pclr_error *error)
+{
+    enum { EXPANSION_MAX = 1032 };
+    if (values / EXPANSION_MAX <= bytes) return PCLR_OK;
+    return error_set(error, PCLR_E_FORMAT, "%s: announces %llu values in %zu bytes; expected at most %d a byte; the file is damaged", place,
+                     (unsigned long long)values, bytes, EXPANSION_MAX);
+}
+
 static pclr_status fill_new_record(pclr_record *r, const char *id, double rate, size_t leads, size_t samples, pclr_error *error)
 {
     r->rate = rate;

@@ -11,6 +11,9 @@
 
 /* Checks counts that come from a file against the limits above; `place` names the file in the message. */
 pclr_status record_check_size(const char *place, uint64_t leads, uint64_t samples, pclr_error *error);
+/* A file of `bytes` cannot hold more values than its compression makes of them (zlib: 1032 bytes of one): more is refused before
+ * memory is taken. */
+pclr_status record_check_expansion(const char *place, uint64_t values, size_t bytes, pclr_error *error);
 /* Sets the name of a channel as its file spells it, and the standard lead that it means. A second channel of the same standard
  * lead stays PCLR_LEAD_OTHER, so that a lead is never taken twice. */
 void record_set_channel(pclr_record *record, size_t channel, const char *name);

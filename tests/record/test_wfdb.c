@@ -253,7 +253,7 @@ static void refuses_by_line_and_field(void **state)
         {"h 1 500 4\nhttp://example.org/h.dat 16\n", "file name"},
         {"h 1 500 4\nh.dat 16+99999\n", "samples begin at byte"},
         {"h 1 500 400000\nh.dat 16\n", "cut off"},
-        {"h 1 500 9223372036854775807\nh.dat 16\n", "holds"},
+        {"h 1 500 9223372036854775807\nh.dat 16\n", "hold"},
         {"h/3 1 500 4\nh 4\n", "cut off"},
         {"h/1 1 500 4\nh 4\n", "record itself"},
         {"h/99999999 1 500 4\nh 4\n", "number of segments"},

@@ -131,11 +131,46 @@ static double element5(const matvar_t *v, size_t k)
     }
 }
 
-static double scalar_named(mat_t *file, const char *const *names)
+/* The whole size that a variable announces, its fields' with it, before any of it is inflated. */
+static uint64_t announced(const matvar_t *v, int depth)
+{
+    uint64_t elements = 1, sum = 0;
+
+    for (int k = 0; k < v->rank; k++) {
+        if (v->dims[k] > 0 && elements > RECORD_VALUES_MAX * 8 / v->dims[k]) return UINT64_MAX;
+        elements *= v->dims[k];
+    }
+    bool parts = v->class_type == MAT_C_STRUCT || v->class_type == MAT_C_CELL;
+    if (!parts || !v->data || v->data_size == 0 || depth == 0) return elements;
+    for (size_t k = 0; k < v->nbytes / (size_t)v->data_size; k++) {
+        const matvar_t *part = ((matvar_t *const *)v->data)[k];
+        uint64_t n = part ? announced(part, depth - 1) : 0;
+        if (n > UINT64_MAX / 2 - sum) return UINT64_MAX;
+        sum += n;
+    }
+    return sum;
+}
+
+/* Reads a variable that the file can hold; NULL: there is none of the name, or it cannot be. */
+static matvar_t *read_named(mat_t *file, const format_input *input, const char *name, pclr_error *error, pclr_status *status)
+{
+    matvar_t *v = Mat_VarReadInfo(file, name);
+
+    *status = PCLR_OK;
+    if (!v) return NULL;
+    *status = record_check_expansion(input->path, announced(v, 4), input->size, error);
+    Mat_VarFree(v);
+    if (*status != PCLR_OK) return NULL;
+    Mat_Rewind(file);
+    return Mat_VarRead(file, name);
+}
+
+static double scalar_named(mat_t *file, const format_input *input, const char *const *names)
 {
     double value = 0;
+    pclr_status status;
     for (; *names && value == 0; names++) {
-        matvar_t *v = Mat_VarRead(file, *names);
+        matvar_t *v = read_named(file, input, *names, NULL, &status);
         if (is_matrix(v) && v->dims[0] == 1 && v->dims[1] == 1) value = element5(v, 0);
         Mat_VarFree(v);
     }
@@ -176,16 +211,18 @@ static pclr_status read_variables(pclr_record **record, const format_input *inpu
 {
     static const char *const names[] = {"val", "ecg", "ECG", "data", "feats", "signal", NULL};
     static const char *const rates[] = {"fs", "Fs", "curr_sample_rate", "sampling_rate", NULL};
-    double rate = scalar_named(file, rates);
+    double rate = scalar_named(file, input, rates);
 
     for (size_t k = 0; names[k]; k++) {
-        matvar_t *v = Mat_VarRead(file, names[k]);
+        pclr_status status;
+        matvar_t *v = read_named(file, input, names[k], error, &status);
+        if (status != PCLR_OK) return status;
         bool structure = v && v->class_type == MAT_C_STRUCT;
         if (!structure && !is_matrix(v)) {
             Mat_VarFree(v);
             continue;
         }
-        pclr_status status = structure ? build_structure(record, input, v, rate, error) : build5(record, input, v, rate, error);
+        status = structure ? build_structure(record, input, v, rate, error) : build5(record, input, v, rate, error);
         Mat_VarFree(v);
         return status;
     }

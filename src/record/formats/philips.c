@@ -171,6 +171,7 @@ static pclr_status describe(const format_input *input, xmlNodePtr root, sierra *
         return error_set(error, PCLR_E_FORMAT, "%s: %g samples a lead; expected 1 to %d", input->path, samples, SAMPLES_MAX);
     s->samples = (size_t)(samples + 0.5);
     s->leads = (size_t)channels;
+    TRY(record_check_expansion(input->path, s->samples * s->leads, input->size, error));
     char flag[16];
     xml_attribute(s->waveforms, "compressflag", flag, sizeof flag);
     xml_attribute(s->waveforms, "compressmethod", s->compress, sizeof s->compress);

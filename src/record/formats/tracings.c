@@ -57,8 +57,10 @@ static pclr_status read_ids(tracings *t, const char *path, pclr_error *error)
     return status;
 }
 
-static pclr_status open_tracings(tracings *t, const char *path, pclr_error *error)
+static pclr_status open_tracings(tracings *t, const format_input *input, pclr_error *error)
 {
+    const char *path = input->path;
+
     *t = (tracings){.file = -1, .set = -1};
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     QUIET(H5Pset_file_locking(access, false, true));
@@ -76,6 +78,10 @@ static pclr_status open_tracings(tracings *t, const char *path, pclr_error *erro
         return error_set(error, PCLR_E_FORMAT, "%s: tracings has %d axes, the last of %llu; expected [records][samples][12]", path, rank,
                          (unsigned long long)t->extent[2]);
     }
+    if (t->extent[1] > RECORD_VALUES_MAX || t->extent[0] * t->extent[1] > UINT64_MAX / LEADS)
+        return error_set(error, PCLR_E_FORMAT, "%s: tracings of %llu samples; that cannot be; the file is damaged", path,
+                         (unsigned long long)t->extent[1]);
+    TRY(record_check_expansion(path, t->extent[0] * t->extent[1] * LEADS, input->size, error));
     return read_ids(t, path, error);
 }
 
@@ -141,7 +147,7 @@ done:
 static pclr_status read_tracings(pclr_record **record, const format_input *input, pclr_error *error)
 {
     tracings t;
-    pclr_status status = open_tracings(&t, input->path, error);
+    pclr_status status = open_tracings(&t, input, error);
 
     if (status == PCLR_OK) {
         int64_t row = find_member(&t, input->member);
@@ -157,7 +163,7 @@ static pclr_status read_tracings(pclr_record **record, const format_input *input
 static pclr_status list_tracings(const format_input *input, char ***member, size_t *count, pclr_error *error)
 {
     tracings t;
-    pclr_status status = open_tracings(&t, input->path, error);
+    pclr_status status = open_tracings(&t, input, error);
 
     *member = NULL;
     *count = 0;

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -11,7 +12,9 @@
 #include "base/text.h"
 #include "record/formats/format.h"
 
-enum { LENGTH_TRUSTED = 1 << 20 }; /* frames */
+/* Values (1 MB as float) that a header is believed to announce without a look at the size of its files; for each value that the files
+ * of a multi-segment record hold, so many may be announced: the rest are gaps. */
+enum { VALUES_TRUSTED = 1 << 18, VALUES_A_VALUE = 64 };
 
 /* A part of one ordinary record, wanted in rows of a common rate. */
 typedef struct request {
@@ -289,11 +292,15 @@ static pclr_status read_ordinary(pclr_record **record, const format_input *input
     float *row[RECORD_LEADS_MAX] = {NULL};
 
     TRY(select_signals(input->path, h, input->options, &s, error));
-    /* A length that would take much memory is believed only when the files hold it. */
-    if (frames < 0 || frames > LENGTH_TRUSTED) {
+    if (frames < 0 || (uint64_t)frames > VALUES_TRUSTED / (s.kept * (uint64_t)s.multiple)) {
         int64_t there;
         TRY(count_frames(input->path, h, &there, error));
-        if (frames < 0 || frames > there) frames = there;
+        if (frames > there) {
+            return error_set(error, PCLR_E_FORMAT,
+                             "%s: its files hold %lld samples a signal; the header announces %lld; they are cut off, get them again",
+                             input->path, (long long)there, (long long)frames);
+        }
+        if (frames < 0) frames = there;
     }
     TRY(record_check_size(input->path, s.kept,
                           (uint64_t)frames > UINT64_MAX / (uint64_t)s.multiple ? UINT64_MAX : (uint64_t)(frames * s.multiple), error));
@@ -423,6 +430,53 @@ static pclr_status read_segments(assembly *a, pclr_error *error)
     return record_settle(a->record, error);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Values that a segment's files hold. */
+static pclr_status count_values(const format_input *input, const char *name, uint64_t *values, pclr_error *error)
+{
+    wfdb_header h = {0};
+    char *path = NULL;
+    int64_t frames = 0;
+
+    *values = 0;
+    TRY(read_header_beside(&h, &path, input, name, error));
+    pclr_status status = h.signals ? count_frames(path, &h, &frames, error) : PCLR_OK;
+    for (size_t k = 0; status == PCLR_OK && k < h.signals; k++) *values += (uint64_t)frames * (uint64_t)h.signal[k].per_frame;
+    wfdb_header_free(&h);
+    mem_free(path);
+    return status;
+}
+
+/* A few bytes of header must not claim gigabytes: what is announced is held against what the segments' files hold, each file once. */
+static pclr_status check_announced(const format_input *input, const wfdb_header *h, uint64_t announced, pclr_error *error)
+{
+    const char **name = NULL;
+    uint64_t held = 0, values;
+    size_t names = 0;
+    pclr_status status = PCLR_OK;
+
+    if (announced <= VALUES_TRUSTED) return PCLR_OK;
+    TRY(mem_alloc(&name, h->segments, sizeof *name, error));
+    for (size_t k = 0; k < h->segments; k++) {
+        if (h->segment[k].samples > 0 && !is_null_file(h->segment[k].name)) name[names++] = h->segment[k].name;
+    }
+    if (names) qsort(name, names, sizeof *name, by_name);
+    for (size_t k = 0; status == PCLR_OK && k < names && held < announced / VALUES_A_VALUE; k++) {
+        if (k > 0 && strcmp(name[k], name[k - 1]) == 0) continue;
+        status = count_values(input, name[k], &values, error);
+        held += values;
+    }
+    mem_free(name);
+    if (status != PCLR_OK || held >= announced / VALUES_A_VALUE) return status;
+    return error_set(error, PCLR_E_FORMAT,
+                     "%s: announces %llu values, its segments hold %llu; expected at least one in %d; correct the lengths, or read a part",
+                     input->path, (unsigned long long)announced, (unsigned long long)held, VALUES_A_VALUE);
+}
+
 static pclr_status check_segments(const format_input *input, const wfdb_header *h, int64_t *frames, bool *content, pclr_error *error)
 {
     *frames = 0;
@@ -463,6 +517,7 @@ static pclr_status read_assembled(pclr_record **record, const format_input *inpu
     if (frames > INT64_MAX / a.chosen.multiple) frames = INT64_MAX / a.chosen.multiple;
     TRY_GOTO(clip_window(input, frames * a.chosen.multiple, &a.first, &a.count, error));
     TRY_GOTO(record_check_size(input->path, a.chosen.kept, (uint64_t)a.count, error));
+    TRY_GOTO(check_announced(input, h, a.chosen.kept * (uint64_t)a.count, error));
     TRY_GOTO(make_record(record, input, h, &layout, &a.chosen, a.count, error));
     a.record = *record;
     TRY_GOTO(read_segments(&a, error));
