@@ -257,6 +257,19 @@ static bool wanted(const cli_context *c, const char *name)
     return count == 0;
 }
 
+/* The first name of --only that is no item, or NULL. */
+static const char *unknown_item(const cli_context *c)
+{
+    size_t count;
+    const char *const *only = cli_list(c, "only", &count);
+    for (size_t k = 0; k < count; k++) {
+        size_t i = 0;
+        while (i < sizeof ITEMS / sizeof ITEMS[0] && strcmp(only[k], ITEMS[i].name) != 0) i++;
+        if (i == sizeof ITEMS / sizeof ITEMS[0]) return only[k];
+    }
+    return NULL;
+}
+
 static pclr_status prepare(bench *b)
 {
     char path[96];
@@ -288,6 +301,7 @@ static int run(cli_context *c)
 {
     cli_output out;
     bench b = {.context = c, .threads = cli_threads(c), .seconds = cli_real(c, "seconds"), .folder = "/tmp/physioclr-bench-XXXXXX"};
+    if (unknown_item(c)) return cli_usage(c, "--only %s: expected read, import, physiology or training", unknown_item(c));
     int exit_status = cli_output_open(c, &out, cli_text(c, "output"));
     if (exit_status != CLI_DONE) return exit_status;
     b.out = out.stream;

@@ -36,15 +36,6 @@ int evaluation_print(const cli_context *c, const char *path, const char *content
     return cli_output_close(c, &out, true);
 }
 
-/* A dataset opens; a CSV does not. */
-static bool is_dataset(const char *path)
-{
-    pclr_dataset *dataset = NULL;
-    bool opens = path && pclr_dataset_open(&dataset, path, NULL) == PCLR_OK;
-    pclr_dataset_destroy(&dataset);
-    return opens;
-}
-
 int evaluation_report(const cli_context *c, const char *path, const pclr_evaluation *const *evaluations, size_t count,
                       const pclr_comparison *comparison)
 {
@@ -52,7 +43,7 @@ int evaluation_report(const cli_context *c, const char *path, const pclr_evaluat
     const char *labels = cli_text(c, "labels");
     pclr_report_options options = {.title = cli_text(c, "title"), .comparison = comparison, .examples = (size_t)cli_int(c, "examples")};
     options.run = cli_list(c, "run", &options.runs);
-    options.dataset = is_dataset(labels) && cli_int(c, "examples") > 0 ? labels : NULL;
+    options.dataset = labels && pclr_dataset_is(labels) && cli_int(c, "examples") > 0 ? labels : NULL;
     if (pclr_report_write(path, evaluations, count, &options, &error) != PCLR_OK) return cli_fail(c, &error);
     cli_note(c, "report written to %s", path);
     return CLI_DONE;

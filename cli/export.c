@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "reading.h"
 
 static const cli_option OPTIONS[] = {
     {.name = "output",
@@ -21,9 +21,7 @@ static const cli_option OPTIONS[] = {
      .type = CLI_TEXT,
      .argument = "KEY",
      .help = "id and patient as hashes keyed by this file (made where it is not there), dates moved, free text dropped, age at most 90"},
-    {.name = "unit", .letter = 'u', .type = CLI_TEXT, .argument = "UNIT", .help = "unit of a recording that names none: mV, uV, V, nV"},
-    {.name = "fs", .type = CLI_REAL, .argument = "HZ", .default_value = "0", .help = "sampling rate of a recording that names none"},
-    {.name = "lead-names", .type = CLI_TEXT, .argument = "NAMES", .help = "leads of a recording that names none"},
+    CLI_READING_OPTIONS,
     {.name = NULL},
 };
 
@@ -36,10 +34,14 @@ static int ends_with(const char *text, const char *ending)
 static pclr_status load(cli_context *c, pclr_record **record, pclr_error *error)
 {
     const char *path = cli_argument(c, 0), *id = cli_text(c, "record");
-    pclr_read_options options = {
-        .unit = cli_text(c, "unit"), .rate = cli_real(c, "fs"), .leads = cli_text(c, "lead-names"), .derive_leads = cli_flag(c, "derive")};
+    pclr_read_options options = cli_reading(c);
     pclr_dataset *d = NULL;
 
+    options.derive_leads = cli_flag(c, "derive");
+    if (!id && pclr_dataset_is(path)) {
+        snprintf(error->message, sizeof error->message, "%s: a dataset; expected --record ID, to choose one of its records", path);
+        return error->status = PCLR_E_ARGUMENT;
+    }
     if (!id) return pclr_record_read(record, path, &options, error);
     pclr_status status = pclr_dataset_open(&d, path, error);
     if (status != PCLR_OK) return status;

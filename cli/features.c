@@ -14,12 +14,6 @@ static const cli_option OPTIONS[] = {
     {.name = NULL},
 };
 
-static bool is_dataset(const char *path)
-{
-    size_t n = strlen(path);
-    return n > 3 && strcmp(path + n - 3, ".h5") == 0;
-}
-
 static void print_coverage(const pclr_feature_layout *layout, const pclr_features_summary *s)
 {
     printf("%-28s %-6s %9s\n", "feature", "unit", "valid");
@@ -72,7 +66,7 @@ static int run(cli_context *c)
 {
     pclr_features_options options = {.layout = cli_text(c, "layout"), .segment_seconds = cli_real(c, "seconds"), .threads = cli_threads(c)};
     if (!(options.segment_seconds > 0)) return cli_usage(c, "--seconds must be above 0");
-    if (!is_dataset(cli_argument(c, 0))) return of_recordings(c, &options);
+    if (!pclr_dataset_is(cli_argument(c, 0))) return of_recordings(c, &options);
     if (cli_arguments(c) > 1) return cli_usage(c, "a dataset goes alone; found '%s' behind it", cli_argument(c, 1));
     return of_dataset(c, &options);
 }

@@ -19,8 +19,10 @@ static void print_option(FILE *out, const cli_option *o, const cli_command *comm
     char left[64], letter = letter_of(o, command);
     int n = letter ? snprintf(left, sizeof left, "  -%c, --%s", letter, o->name) : snprintf(left, sizeof left, "      --%s", o->name);
     if (o->argument) snprintf(left + n, sizeof left - (size_t)n, " %s", o->argument);
-    fprintf(out, "%-30s ", left);
-    if (strlen(left) > 30) fprintf(out, "\n%31s", "");
+    if (strlen(left) > 30)
+        fprintf(out, "%s\n%31s", left, "");
+    else
+        fprintf(out, "%-30s ", left);
     fputs(o->help, out);
     if (o->required) fputs(" (required)", out);
     if (o->default_value && *o->default_value) fprintf(out, " [%s]", o->default_value);
@@ -40,8 +42,8 @@ static void print_lines(FILE *out, const char *text, int indent)
 
 void cli_print_help(FILE *out, const cli_command *command)
 {
-    fprintf(out, "physioclr %s: %s\n\nusage: physioclr %s [OPTION...] %s\n", command->name, command->summary, command->name,
-            command->arguments);
+    fprintf(out, "physioclr %s: %s\n\nusage: physioclr %s [OPTION...]%s%s\n", command->name, command->summary, command->name,
+            command->arguments[0] ? " " : "", command->arguments);
     if (command->description) fprintf(out, "\n%s\n", command->description);
     if (command->options && command->options[0].name) fputs("\noptions\n", out);
     for (const cli_option *o = command->options; o && o->name; o++) print_option(out, o, command);

@@ -237,20 +237,12 @@ static int model_info(cli_context *c, const char *path)
     return CLI_DONE;
 }
 
-static bool is_dataset(const char *path)
-{
-    pclr_dataset *d = NULL;
-    bool opened = pclr_dataset_open(&d, path, NULL) == PCLR_OK;
-    pclr_dataset_destroy(&d);
-    return opened;
-}
-
 static int run(cli_context *c)
 {
     const char *path = cli_argument(c, 0);
 
     if (ends_with(path, ".safetensors")) return model_info(c, path);
-    if (is_dataset(path)) return dataset_info(c, path);
+    if (pclr_dataset_is(path)) return dataset_info(c, path);
     return record_info(c, path);
 }
 

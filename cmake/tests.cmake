@@ -4,10 +4,22 @@
 enable_testing()
 add_custom_target(tests)
 
+# The thread sanitizer understands OpenMP by Archer, a tool of LLVM's OpenMP runtime (libomp-dev; other compilers' runtimes give false
+# alarms). Libraries that were not built with it (HDF5, oneDNN, BLAS) are not watched.
+set(PCLR_TEST_ENVIRONMENT)
+if(PCLR_SANITIZE MATCHES thread)
+  file(GLOB llvm_folders /usr/lib/llvm-*/lib)
+  find_library(ARCHER_LIBRARY archer HINTS ${llvm_folders})
+  if(NOT ARCHER_LIBRARY)
+    message(WARNING "libarcher.so not found (libomp-dev): the thread sanitizer will report races in parallel loops that are none")
+  endif()
+  set(PCLR_TEST_ENVIRONMENT TSAN_OPTIONS=ignore_noninstrumented_modules=1 OMP_TOOL_LIBRARIES=${ARCHER_LIBRARY})
+endif()
+
 # Tests run beside each other: threads that wait for work must not hold a processor.
 function(pclr_test_result name)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
-  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT OMP_WAIT_POLICY=passive OMP_NUM_THREADS=2)
+  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT OMP_WAIT_POLICY=passive OMP_NUM_THREADS=2 ${PCLR_TEST_ENVIRONMENT})
 endfunction()
 
 # Tests of a folder may also use these, which the folder itself may not see.

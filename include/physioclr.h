@@ -233,6 +233,8 @@ typedef enum pclr_split { PCLR_SPLIT_TRAIN = 0, PCLR_SPLIT_VALIDATION = 1, PCLR_
 
 PCLR_MUST_USE PCLR_API pclr_status pclr_dataset_open(pclr_dataset **dataset, const char *path, pclr_error *error);
 PCLR_API void pclr_dataset_destroy(pclr_dataset **dataset);
+/* Is the file a dataset made by import (and not, say, recordings in HDF5)? Told by its content; false when it cannot be read. */
+PCLR_API bool pclr_dataset_is(const char *path);
 PCLR_API size_t pclr_dataset_records(const pclr_dataset *dataset);
 PCLR_API double pclr_dataset_rate(const pclr_dataset *dataset);
 PCLR_API size_t pclr_dataset_leads(const pclr_dataset *dataset);

@@ -162,7 +162,7 @@ static pclr_status unknown_key(const pclr_config *config, const char *key, const
     for (size_t k = 0; k < config->entries; k++) names[k] = config->entry[k].key->name;
     const char *near = text_nearest(key, names, config->entries);
     pclr_status status = error_set(error, PCLR_E_ARGUMENT, "%s: no key '%s'%s%s%s", where, key, near ? "; did you mean '" : "",
-                                   near ? near : "", near ? "'?" : "");
+                                   near ? near : "", near ? "'?" : "; `physioclr pretrain --keys` lists them");
     mem_free(names);
     return status;
 }

@@ -50,15 +50,27 @@ static const char *const text_column[4] = {"/records/id", "/records/source", "/r
 
 /* ---- opening ---- */
 
-static pclr_status read_root(pclr_dataset *d, hid_t file, pclr_error *error)
+static bool is_ours(hid_t file)
 {
     char *format = NULL;
+    bool ours = h5_get_text(file, "/", "format", &format, NULL) == PCLR_OK && strcmp(format, "physioclr-dataset") == 0;
+    mem_free(format);
+    return ours;
+}
+
+bool pclr_dataset_is(const char *path)
+{
+    hid_t file = -1;
+    bool ours = h5_open(&file, path, false, NULL) == PCLR_OK && is_ours(file);
+    if (file >= 0) H5Fclose(file);
+    return ours;
+}
+
+static pclr_status read_root(pclr_dataset *d, hid_t file, pclr_error *error)
+{
     double version = 0;
 
-    TRY(h5_get_text(file, "/", "format", &format, error));
-    bool ours = strcmp(format, "physioclr-dataset") == 0;
-    mem_free(format);
-    if (!ours)
+    if (!is_ours(file))
         return error_set(error, PCLR_E_FORMAT,
                          "format: not physioclr-dataset; expected a dataset made by import; import the archive first");
     TRY(h5_get_number(file, "/", "version", &version, error));

@@ -314,6 +314,8 @@ static pclr_status prepare(import_job *job, const char *dataset_path, const char
     }
     TRY(mem_alloc(&job->archive_of, job->list->count, sizeof *job->archive_of, error));
     TRY(archives_find(&job->archives, job->archive_of, job->list, sources, source_count, o->layout, o->labels, error));
+    if (o->rate < 0 || !isfinite(o->rate))
+        return error_set(error, PCLR_E_ARGUMENT, "rate %g Hz; expected a positive number, or 0 for 500", o->rate);
     job->target.rate = o->rate > 0 ? o->rate : 500;
     TRY(convert_choose_leads(&job->target, o->leads, job->list, &job->archives, job->archive_of, &o->read, error));
     TRY(choose_shard(job, error));

@@ -36,12 +36,6 @@ typedef struct batch_job {
 
 /* ---- what to do ---- */
 
-static bool is_dataset(const char *path)
-{
-    const char *extension = path_extension(path);
-    return strcmp(extension, ".h5") == 0 || strcmp(extension, ".hdf5") == 0;
-}
-
 static pclr_status list_files(batch_job *j, const char *const *inputs, size_t count, pclr_error *error)
 {
     TRY(pclr_record_find(&j->list, inputs, count, error));
@@ -101,9 +95,9 @@ done:
 static pclr_status list_inputs(batch_job *j, const char *const *inputs, size_t count, const char *split, pclr_error *error)
 {
     if (count == 0) return error_set(error, PCLR_E_ARGUMENT, "inputs: none given; name recordings, folders or one dataset.h5");
-    if (count == 1 && is_dataset(inputs[0])) return list_rows(j, inputs[0], split, error);
+    if (count == 1 && pclr_dataset_is(inputs[0])) return list_rows(j, inputs[0], split, error);
     for (size_t k = 0; k < count; k++)
-        if (is_dataset(inputs[k]))
+        if (pclr_dataset_is(inputs[k]))
             return error_set(error, PCLR_E_ARGUMENT, "%s: a dataset stands alone; give one dataset.h5, or recordings and folders",
                              inputs[k]);
     if (split) return error_set(error, PCLR_E_ARGUMENT, "split: only a dataset.h5 has splits; the inputs are recordings");

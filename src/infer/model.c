@@ -226,9 +226,8 @@ void infer_worker_destroy(infer_worker *w)
     converter_destroy(&w->to_form);
 }
 
-static pclr_status open_model(pclr_model *m, const char *path, int threads, pclr_error *error)
+static pclr_status open_model(pclr_model *m, int threads, pclr_error *error)
 {
-    TRY(st_open(&m->file, path, error));
     TRY(infer_read_metadata(m, error));
     for (size_t k = 0; k < m->members; k++) TRY(nn_params_create(&m->params[k], 0, error));
     return infer_worker_create(&m->main, m, threads, error);
@@ -240,13 +239,14 @@ pclr_status pclr_model_open(pclr_model **model, const char *path, int threads, p
     *model = NULL;
     TRY(mem_alloc(&m, 1, sizeof *m, error));
     pthread_mutex_init(&m->building, NULL);
-    pclr_status status = open_model(m, path, threads, error);
+    pclr_status status = st_open(&m->file, path, error); /* its messages name the file */
     if (status == PCLR_OK) {
-        *model = m;
-        return PCLR_OK;
+        status = open_model(m, threads, error);
+        if (status != PCLR_OK) error_prefix(error, "%s", path);
     }
-    pclr_model_destroy(&m);
-    return status == PCLR_E_IO ? status : error_prefix(error, "%s", path);
+    if (status != PCLR_OK) pclr_model_destroy(&m);
+    *model = m;
+    return status;
 }
 
 void pclr_model_destroy(pclr_model **model)

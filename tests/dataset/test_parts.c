@@ -56,7 +56,7 @@ static void killed_after(const char *name, int batches)
     pid_t child = fork();
     if (child == 0) {
         pclr_callbacks callbacks = {.user = &batches, .stop = kill_later};
-        _exit(import_to(name, (pclr_import_options){0}, &callbacks, NULL, NULL));
+        _exit((int)import_to(name, (pclr_import_options){0}, &callbacks, NULL, NULL));
     }
     int outcome = 0;
     assert_int_equal(waitpid(child, &outcome, 0), child);

@@ -78,7 +78,9 @@ static void scan_line(const number_table *t, const char *p, const char *end, dou
         if (t->separator && p < end && *p == t->separator) {
             p++;
             if (p >= end || *p == '\r') { /* a separator at the end of the line: an empty last field */
-                if (*fields < COLUMNS_MAX) value[(*fields)++] = NAN;
+                if (*fields == COLUMNS_MAX) break;
+                word[*fields] = p;
+                value[(*fields)++] = NAN;
                 break;
             }
         }
