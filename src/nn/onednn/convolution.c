@@ -5,8 +5,7 @@
  * Channels last, the window of an output is one run of K * Cin values of the input: windows are the rows of a matrix whose product
  * with the kernel [Cout][K * Cin] is the output, and they need no copy (gemm.c). The gradient of the input is a sum over taps too:
  * outputs t with the same (t + left) mod stride meet the same taps, so that each of these `stride` phases is a convolution of dy with
- * every stride-th tap, reversed. A transposed convolution is the same with the roles of x and y exchanged. The channels of a group
- * are gathered first.
+ * every stride-th tap, reversed. A transposed convolution is the same with the roles of x and y exchanged.
  */
 #include "nn/onednn/fast.h"
 
@@ -27,19 +26,57 @@ static matrix window_matrix(const float *x, int64_t items, const window_rows *w)
     return m;
 }
 
-/* ---- the channels of one group, side by side ---- */
+/* ---- copies with the channels of one group side by side and zeros around, where windows in place do not serve ---- */
 
-static int64_t gathered_floats(int64_t rows, int64_t stride, int64_t columns)
+typedef struct margin {
+    int64_t before, after; /* zeros that the windows reach */
+} margin;
+
+static margin margin_of(const window_rows *w)
 {
-    return stride == columns ? 0 : rows * columns;
+    const int64_t last = (w->U - 1) * w->stride - w->left + (w->K - 1) * w->dilation;
+    return (margin){w->left > 0 ? w->left : 0, last >= w->T ? last + 1 - w->T : 0};
 }
 
-/* x itself where it has one group only. */
-static const float *gather(const float *x, int64_t rows, int64_t stride, int64_t columns, int threads, float *to)
+/* Of several groups, or when more values lie in windows over the ends, each of which is written out, than in x. */
+static bool wants_copy(const window_rows *w)
 {
-    if (stride == columns) return x;
+    const margin m = margin_of(w);
+    return w->x_stride != w->I || (ceil_div(m.before, w->stride) + ceil_div(m.after, w->stride)) * w->K > w->T;
+}
+
+static int64_t copy_floats(const window_rows *w, int64_t items)
+{
+    const margin m = margin_of(w);
+    return wants_copy(w) ? items * (m.before + w->T + m.after) * w->I : 0;
+}
+
+/* The windows over the copy. */
+static window_rows placed(window_rows w)
+{
+    const margin m = margin_of(&w);
+    if (!wants_copy(&w)) return w;
+    w.left -= m.before;
+    w.T += m.before + m.after;
+    w.x_stride = w.I;
+    return w;
+}
+
+/* Returns x, or its copy in `to` with w changed to describe that. */
+static const float *place(window_rows *w, int64_t items, const float *x, int threads, float *to)
+{
+    const margin m = margin_of(w);
+    const int64_t T = m.before + w->T + m.after;
+    if (!wants_copy(w)) return x;
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t r = 0; r < rows; r++) memcpy(to + r * columns, x + r * stride, (size_t)columns * sizeof *to);
+    for (int64_t row = 0; row < items * T; row++) {
+        const int64_t t = row % T - m.before;
+        if (t < 0 || t >= w->T)
+            memset(to + row * w->I, 0, (size_t)w->I * sizeof *to);
+        else
+            memcpy(to + row * w->I, x + (row / T * w->T + t) * w->x_stride, (size_t)w->I * sizeof *to);
+    }
+    *w = placed(*w);
     return to;
 }
 
@@ -48,37 +85,41 @@ static const float *gather(const float *x, int64_t rows, int64_t stride, int64_t
 static window_rows forward_windows(const conv *p)
 {
     return (window_rows){
-        .T = p->T, .U = p->U, .K = p->K, .I = p->I, .x_stride = p->I, .stride = p->stride, .dilation = p->dilation, .left = p->left};
+        .T = p->T, .U = p->U, .K = p->K, .I = p->I, .x_stride = p->x_stride, .stride = p->stride, .dilation = p->dilation, .left = p->left};
 }
 
 static size_t forward_floats(const conv *p)
 {
-    const window_rows rows = forward_windows(p);
+    const window_rows as_it_is = forward_windows(p), rows = placed(as_it_is);
     const matrix m = window_matrix(NULL, p->B, &rows);
-    return (size_t)gathered_floats(p->B * p->T, p->x_stride, p->I) + gemm_rows_scratch(&m, p->O, p->threads);
+    return (size_t)copy_floats(&as_it_is, p->B) + gemm_rows_scratch(&m, p->O, p->threads);
 }
 
 static void conv_forward(const conv *p, const float *x, const float *w, const float *bias, float *y, bool add, float *work)
 {
-    const window_rows rows = forward_windows(p);
-    const matrix m = window_matrix(gather(x, p->B * p->T, p->x_stride, p->I, p->threads, work), p->B, &rows);
+    window_rows rows = forward_windows(p);
+    float *scratch = work + copy_floats(&rows, p->B);
+    const float *from = place(&rows, p->B, x, p->threads, work);
+    const matrix m = window_matrix(from, p->B, &rows);
     const weights kernel = {.data = w, .N = p->O, .outer = 1, .inner = m.columns, .inner_step = 1, .n_step = m.columns};
     const result to = {.data = y, .per_item = p->U, .item_stride = p->U * p->y_stride, .stride = p->y_stride, .bias = bias, .add = add};
-    gemm_rows(&m, &kernel, &to, p->threads, work + gathered_floats(p->B * p->T, p->x_stride, p->I));
+    gemm_rows(&m, &kernel, &to, p->threads, scratch);
 }
 
 static size_t weights_floats(const conv *p)
 {
-    const window_rows rows = forward_windows(p);
+    const window_rows as_it_is = forward_windows(p), rows = placed(as_it_is);
     const matrix m = window_matrix(NULL, p->B, &rows);
-    return (size_t)gathered_floats(p->B * p->T, p->x_stride, p->I) + gemm_weights_scratch(&m, p->O, p->threads);
+    return (size_t)copy_floats(&as_it_is, p->B) + gemm_weights_scratch(&m, p->O, p->threads);
 }
 
 static void conv_weights(const conv *p, const float *x, const float *dy, float *dw, float *work)
 {
-    const window_rows rows = forward_windows(p);
-    const matrix m = window_matrix(gather(x, p->B * p->T, p->x_stride, p->I, p->threads, work), p->B, &rows);
-    gemm_weights(&m, dy, p->y_stride, p->O, dw, p->threads, work + gathered_floats(p->B * p->T, p->x_stride, p->I));
+    window_rows rows = forward_windows(p);
+    float *scratch = work + copy_floats(&rows, p->B);
+    const float *from = place(&rows, p->B, x, p->threads, work);
+    const matrix m = window_matrix(from, p->B, &rows);
+    gemm_weights(&m, dy, p->y_stride, p->O, dw, p->threads, scratch);
 }
 
 /* ---- the gradient of the input ---- */
@@ -116,7 +157,7 @@ static window_rows phase_windows(const conv *p, const phase *f)
                          .U = f->count,
                          .K = f->taps,
                          .I = p->O,
-                         .x_stride = p->O,
+                         .x_stride = p->y_stride,
                          .stride = 1,
                          .dilation = f->spread,
                          .left = f->offset + (f->taps - 1) * f->spread - f->first};
@@ -127,12 +168,13 @@ static size_t data_floats(const conv *p)
     size_t most = 0;
     for (int64_t number = 0; number < p->stride; number++) {
         const phase f = phase_of(p, number);
-        const window_rows rows = phase_windows(p, &f);
+        if (f.taps == 0 || f.count == 0) continue;
+        const window_rows as_it_is = phase_windows(p, &f), rows = placed(as_it_is);
         const matrix m = window_matrix(NULL, p->B, &rows);
-        const size_t floats = f.taps > 0 && f.count > 0 ? gemm_rows_scratch(&m, p->I, p->threads) : 0;
+        const size_t floats = (size_t)copy_floats(&as_it_is, p->B) + gemm_rows_scratch(&m, p->I, p->threads);
         most = floats > most ? floats : most;
     }
-    return (size_t)gathered_floats(p->B * p->U, p->y_stride, p->O) + most;
+    return most;
 }
 
 /* Rows that no tap reaches. */
@@ -144,31 +186,36 @@ static void fill_rows(const result *to, int64_t items, int64_t N)
     }
 }
 
+static void phase_data(const conv *p, const phase *f, const float *dy, const float *w, const result *to, float *work)
+{
+    window_rows rows = phase_windows(p, f);
+    float *scratch = work + copy_floats(&rows, p->B);
+    const float *from = place(&rows, p->B, dy, p->threads, work);
+    const matrix m = window_matrix(from, p->B, &rows);
+    const weights kernel = {.data = w + (f->first_tap + (f->taps - 1) * f->tap_step) * p->I,
+                            .N = p->I,
+                            .outer = f->taps,
+                            .inner = p->O,
+                            .outer_step = -f->tap_step * p->I,
+                            .inner_step = p->K * p->I,
+                            .n_step = 1};
+    gemm_rows(&m, &kernel, to, p->threads, scratch);
+}
+
 /* dx = (add ? dx : 0) + ...; w [O][K][I], bias [I] or NULL is added to every row of dx (for transposed convolutions). */
 static void conv_data(const conv *p, const float *dy, const float *w, const float *bias, float *dx, bool add, float *work)
 {
-    const float *from = gather(dy, p->B * p->U, p->y_stride, p->O, p->threads, work);
-    work += gathered_floats(p->B * p->U, p->y_stride, p->O);
     for (int64_t number = 0; number < p->stride; number++) {
         const phase f = phase_of(p, number);
-        const window_rows rows = phase_windows(p, &f);
-        const matrix m = window_matrix(from, p->B, &rows);
-        const weights kernel = {.data = w + (f.first_tap + (f.taps - 1) * f.tap_step) * p->I,
-                                .N = p->I,
-                                .outer = f.taps,
-                                .inner = p->O,
-                                .outer_step = -f.tap_step * p->I,
-                                .inner_step = p->K * p->I,
-                                .n_step = 1};
+        if (f.count == 0) continue;
         const result to = {.data = dx + (f.first * p->stride + number - p->left) * p->x_stride,
                            .per_item = f.count,
                            .item_stride = p->T * p->x_stride,
                            .stride = p->stride * p->x_stride,
                            .bias = bias,
                            .add = add};
-        if (f.count == 0) continue;
         if (f.taps > 0)
-            gemm_rows(&m, &kernel, &to, p->threads, work);
+            phase_data(p, &f, dy, w, &to, work);
         else
             fill_rows(&to, p->B, p->I);
     }
