@@ -27,7 +27,7 @@ set_target_properties(physioclr_shared PROPERTIES VERSION ${PROJECT_VERSION} SOV
 # one: they are shared and bring their own, while their .pc files would ask for development packages that nobody needs here.
 set(PCLR_PC_LIBS ${HDF5_LINK_LIBRARIES} ${FLAC_LINK_LIBRARIES} ${XML_LINK_LIBRARIES} ${MATIO_LINK_LIBRARIES} ${JANSSON_LINK_LIBRARIES}
   ${YAML_LINK_LIBRARIES} ${LBFGS_LINK_LIBRARIES} ${KISSFFT_LINK_LIBRARIES} ${CAIRO_LINK_LIBRARIES} ${OPENBLAS_LINK_LIBRARIES}
-  ${ZLIB_LINK_LIBRARIES} ${LAPACKE_LIBRARY} ${EDF_LIBRARY} ${PCLR_ONEDNN_LIBS} ${OpenMP_C_FLAGS} -lpthread -lm)
+  ${ZLIB_LINK_LIBRARIES} ${LAPACKE_LIBRARY} ${EDF_LIBRARY} ${PCLR_ONEDNN_LIBS} ${PCLR_XGBOOST_LIBS} ${OpenMP_C_FLAGS} -lpthread -lm)
 list(REMOVE_DUPLICATES PCLR_PC_LIBS)
 list(JOIN PCLR_PC_LIBS " " PCLR_PC_LIBS)
 configure_file(cmake/physioclr.pc.in physioclr.pc @ONLY)

@@ -73,20 +73,20 @@ static void add_ablation(json_t *objectives)
     }
 }
 
-/* Words for "random", "supervised", "features", which need no pretraining. */
+/* Words for "random", "supervised", "features", "trees", which need no pretraining. */
 static void apply_special(study_arm *arm, json_t *entry)
 {
     const char *objective = arm->objective;
     bool random = strcmp(objective, "random") == 0, supervised = strcmp(objective, "supervised") == 0,
-         features = strcmp(objective, "features") == 0;
-    if (!random && !supervised && !features) return;
+         features = strcmp(objective, "features") == 0, boosted = strcmp(objective, "trees") == 0;
+    if (!random && !supervised && !features && !boosted) return;
     arm->objective = NULL;
-    json_object_set_new(entry, "methods", json_pack("[s]", supervised ? "finetune" : "probe"));
+    json_object_set_new(entry, "methods", json_pack("[s]", boosted ? "trees" : supervised ? "finetune" : "probe"));
     arm->methods = json_object_get(entry, "methods");
-    if (!features) return;
+    if (!features && !boosted) return;
     json_object_set_new(entry, "inputs", json_pack("[s]", "features"));
     arm->inputs = json_object_get(entry, "inputs");
-    arm->seeded = false;
+    arm->seeded = boosted;
 }
 
 static pclr_status read_arm(study_plan *plan, json_t *objectives, size_t k, const char *path, const json_t *methods, const json_t *inputs,

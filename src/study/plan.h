@@ -15,7 +15,8 @@
  *     set: {train.steps: 1000}     # settings of every run
  *
  * An entry of `objectives` is a name or a mapping {name, objective, set, methods, inputs}. "random" is an encoder without training
- * (probe), "supervised" the same network trained on the labels alone (finetune), "features" the physiological features (probe).
+ * (probe), "supervised" the same network trained on the labels alone (finetune), "features" the physiological features (probe), "trees"
+ * boosted trees on them.
  */
 #ifndef PCLR_STUDY_PLAN_H
 #define PCLR_STUDY_PLAN_H

@@ -16,6 +16,7 @@
 #include "study/plan.h"
 #include "study/table.h"
 #include "train/probe.h"
+#include "train/trees.h"
 
 typedef struct study {
     const char *dataset_path, *folder;
@@ -125,14 +126,25 @@ done:
 
 /* ---- classifiers ---- */
 
-/* Training has written its predictions on the validation part; those on the test part are made from the model file. */
-static pclr_status predictions(const study *s, const cell *c, char **csv, pclr_error *error)
+static bool scores_validation(const study *s)
 {
-    const char *input[1] = {s->dataset_path}, *part = strrchr(s->evaluate, ':');
+    const char *part = strrchr(s->evaluate, ':');
+    return part && strcmp(part, ":validation") == 0;
+}
+
+static const char *predictions_file(const study *s)
+{
+    return scores_validation(s) ? "validation.csv" : "predictions.csv";
+}
+
+/* Training has written its predictions on the validation part; those on the test part are made from the model file. */
+static pclr_status predictions(const study *s, const position *at, const cell *c, char **csv, pclr_error *error)
+{
+    const char *input[1] = {s->dataset_path};
     const pclr_inference_options options = {.split = s->evaluate};
     char *model = NULL;
-    if (part && strcmp(part, ":validation") == 0) return cell_path(c, "validation.csv", csv, error);
-    TRY(cell_path(c, "predictions.csv", csv, error));
+    TRY(cell_path(c, predictions_file(s), csv, error));
+    if (scores_validation(s) || strcmp(at->method, "trees") == 0) return PCLR_OK;
     pclr_status status = cell_path(c, "model.safetensors", &model, error);
     if (status == PCLR_OK) status = pclr_predict(model, input, 1, *csv, &options, s->callbacks, NULL, error);
     mem_free(model);
@@ -143,7 +155,7 @@ static pclr_status score(const study *s, const position *at, const cell *c, pclr
 {
     char *csv = NULL;
     pclr_evaluate_options options = {.task = at->task, .split = s->evaluate};
-    pclr_status status = predictions(s, c, &csv, error);
+    pclr_status status = predictions(s, at, c, &csv, error);
     if (status == PCLR_OK) status = pclr_evaluate(evaluation, csv, s->dataset_path, &options, NULL, error);
     mem_free(csv);
     return status;
@@ -166,7 +178,10 @@ static pclr_status train_classifier(study *s, const position *at, const pclr_con
         .task = at->task, .encoder = encoder, .split = s->plan.split, .input = at->input, .label_fraction = fraction, .resume = true};
     callbacks_log(s->callbacks, PCLR_LOG_INFO, "study: cell %zu of %zu: %s, %s, %s, %s, %s labels of %s, seed %s", s->seen, s->total,
                   at->method, at->arm->name, at->encoder, at->input, at->fraction, at->task, at->seed);
-    if (strcmp(at->method, "finetune") == 0)
+    if (strcmp(at->method, "trees") == 0)
+        TRY_GOTO(trees_run(s->dataset_path, &options, config, c->folder, predictions_file(s),
+                           scores_validation(s) ? PCLR_SPLIT_VALIDATION : PCLR_SPLIT_TEST, s->callbacks, &summary, error));
+    else if (strcmp(at->method, "finetune") == 0)
         TRY_GOTO(pclr_finetune(s->dataset_path, &options, config, c->folder, s->callbacks, &summary, error));
     else
         TRY_GOTO(probe_run(s->dataset_path, &options, config, c->folder, s->callbacks, &s->kept, &summary, error));
@@ -261,7 +276,7 @@ static pclr_status for_each_cell(study *s, pclr_status (*visit)(study *, const p
                                                item(p->seeds, seed)};
                                 bool features = strcmp(at.input, "features") == 0;
                                 if (features && strcmp(at.method, "finetune") == 0) continue;
-                                if ((features || !at.arm->seeded) && (seed > 0 || e > 0)) continue;
+                                if (((features && strcmp(at.method, "probe") == 0) || !at.arm->seeded) && (seed > 0 || e > 0)) continue;
                                 TRY(visit(s, &at, error));
                             }
     return PCLR_OK;
@@ -270,7 +285,7 @@ static pclr_status for_each_cell(study *s, pclr_status (*visit)(study *, const p
 static pclr_status count_cell(study *s, const position *at, pclr_error *error)
 {
     double fraction;
-    if (strcmp(at->method, "probe") != 0 && strcmp(at->method, "finetune") != 0)
+    if (strcmp(at->method, "probe") != 0 && strcmp(at->method, "finetune") != 0 && strcmp(at->method, "trees") != 0)
         return error_set(error, PCLR_E_ARGUMENT, "methods: found \"%s\", expected probe or finetune", at->method);
     if (!parse_double(at->fraction, &fraction) || fraction <= 0 || fraction > 1)
         return error_set(error, PCLR_E_ARGUMENT, "fractions: found \"%s\", expected more than 0 and at most 1", at->fraction);
@@ -333,11 +348,9 @@ static json_t *kinds_of_arms(const study_plan *p)
 
 static pclr_status write_tables(study *s, pclr_error *error)
 {
-    const char *part = strrchr(s->evaluate, ':');
     json_t *kinds = kinds_of_arms(&s->plan), *paired = NULL;
     pclr_status status;
-    TRY_GOTO(paired_compare(s->dataset_path, s->cells, kinds,
-                            part && strcmp(part, ":validation") == 0 ? "validation.csv" : "predictions.csv", &paired, error));
+    TRY_GOTO(paired_compare(s->dataset_path, s->cells, kinds, predictions_file(s), &paired, error));
     TRY_GOTO(table_write(s->cells, paired, s->folder, error));
 done:
     json_decref(kinds);
