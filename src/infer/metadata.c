@@ -149,6 +149,20 @@ static pclr_status read_features(pclr_model *m, pclr_error *error)
     return read_tensor(m->file, "features.scale", f->layout->count, &f->space.scale, error);
 }
 
+/* Boosted trees on the features and their share in the probability, where the file has them. */
+static pclr_status read_trees(pclr_model *m, pclr_error *error)
+{
+    const char *share = st_metadata(m->file, "trees");
+    json_t *list = share ? json_loads(share, 0, NULL) : NULL;
+    double weight = json_number_value(json_array_get(list, 0));
+    json_decref(list);
+    if (!share) return PCLR_OK;
+    if (!(weight > 0.0) || !(weight <= 1.0))
+        return error_set(error, PCLR_E_FORMAT, "metadata \"trees\": found \"%s\", expected a share above 0 and up to 1", share);
+    m->trees_weight = weight;
+    return model_trees_load(&m->trees, m->file, (size_t)m->spec.classes, (size_t)m->spec.features, error);
+}
+
 pclr_status infer_read_metadata(pclr_model *m, pclr_error *error)
 {
     const char *preprocessing = st_metadata(m->file, "preprocessing"), *architecture = st_metadata(m->file, "architecture");
@@ -167,7 +181,10 @@ pclr_status infer_read_metadata(pclr_model *m, pclr_error *error)
     TRY(model_classifier_from_json(&m->spec, st_metadata(m->file, "classifier"), error));
     TRY(read_classes(m, error));
     TRY(read_numbers(m, error));
-    if (model_classifier_uses_features(&m->spec)) TRY(read_features(m, error));
+    if (model_classifier_uses_features(&m->spec)) {
+        TRY(read_features(m, error));
+        TRY(read_trees(m, error));
+    }
     if (m->spec.encoder.leads != m->preprocess.leads && model_classifier_uses_signal(&m->spec))
         return error_set(error, PCLR_E_FORMAT,
                          "metadata: the encoder takes %lld leads, the preprocessing gives %lld; the model file is damaged",

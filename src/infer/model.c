@@ -64,7 +64,8 @@ typedef struct prepared {
     int64_t samples;
     int64_t *start; /* [windows] */
     size_t windows;
-    float *feature; /* [F] */
+    float *feature; /* [F] standardised */
+    float *raw;     /* [F] NaN where missing */
 } prepared;
 
 static void prepared_free(prepared *r)
@@ -72,6 +73,7 @@ static void prepared_free(prepared *r)
     mem_release(&r->whole);
     mem_release(&r->start);
     mem_release(&r->feature);
+    mem_release(&r->raw);
 }
 
 /* From a recording in the form of the training dataset to the network's inputs. */
@@ -89,7 +91,8 @@ static pclr_status prepare_stored(pclr_model *m, const pclr_record *record, bool
     }
     if (embedding || !model_classifier_uses_features(&m->spec)) return PCLR_OK;
     TRY(mem_alloc(&r->feature, (size_t)m->spec.features, sizeof *r->feature, error));
-    return infer_recording_features(&m->features, record, r->feature, error);
+    TRY(mem_alloc(&r->raw, (size_t)m->spec.features, sizeof *r->raw, error));
+    return infer_recording_features(&m->features, record, r->raw, r->feature, error);
 }
 
 /* A recording is first brought to the form of the training dataset, so that a file and the dataset imported from it give the same. */
@@ -147,10 +150,10 @@ static double sigmoid(double z)
     return 1.0 / (1.0 + exp(-z));
 }
 
-/* The members' mean probability, its log odds divided by the temperature that validation chose. */
+/* The mean probability of members and trees, its log odds divided by the temperature that validation chose. */
 static double calibrated(const pclr_model *m, double probability, double logit)
 {
-    if (m->members > 1) {
+    if (m->members > 1 || m->trees_weight > 0.0) {
         double p = fmin(fmax(probability, 1e-12), 1.0 - 1e-12);
         logit = log(p / (1.0 - p));
     }
@@ -161,7 +164,7 @@ pclr_status infer_predict(pclr_model *m, infer_worker *w, const pclr_record *rec
 {
     prepared r = {0};
     size_t classes = (size_t)m->spec.classes;
-    double *logit = NULL, *mean = NULL;
+    double *logit = NULL, *mean = NULL, share = (1.0 - m->trees_weight) / (double)m->members;
     pclr_status status;
     if (!m->classifier)
         return error_set(error, PCLR_E_ARGUMENT,
@@ -171,7 +174,11 @@ pclr_status infer_predict(pclr_model *m, infer_worker *w, const pclr_record *rec
     TRY_GOTO(prepare(m, w, record, false, &r, error));
     for (size_t k = 0; k < m->members; k++) {
         TRY_GOTO(run_member(m, w, k, false, &r, logit, classes, error));
-        for (size_t c = 0; c < classes; c++) mean[c] += sigmoid(logit[c]) / (double)m->members;
+        for (size_t c = 0; c < classes; c++) mean[c] += share * sigmoid(logit[c]);
+    }
+    if (m->trees_weight > 0.0) {
+        model_trees_apply(&m->trees, r.raw, logit);
+        for (size_t c = 0; c < classes; c++) mean[c] += m->trees_weight * sigmoid(logit[c]);
     }
     for (size_t c = 0; c < classes; c++) {
         probability[c] = (float)calibrated(m, mean[c], logit[c]);
@@ -259,6 +266,7 @@ void pclr_model_destroy(pclr_model **model)
     mem_free(m->class_name);
     mem_free(m->features.space.mean);
     mem_free(m->features.space.scale);
+    model_trees_free(&m->trees);
     st_close(&m->file);
     pthread_mutex_destroy(&m->building);
     mem_release(model);

@@ -8,6 +8,7 @@
 #include "dataset/import.h"
 #include "dataset/preprocess.h"
 #include "model/classifier.h"
+#include "model/trees.h"
 #include "physio/standardise.h"
 
 enum { INFER_MAX_WINDOWS = 8, INFER_MAX_MEMBERS = 64 };
@@ -41,6 +42,8 @@ struct pclr_model {
     preprocess_spec preprocess;
     model_classifier_spec spec; /* spec.encoder, spec.pool also for a bare encoder */
     infer_features features;
+    model_trees trees;   /* boosted trees on the features */
+    double trees_weight; /* their share in the probability; 0: there are none */
     char **class_name;
     double temperature;
     size_t members;
@@ -57,8 +60,9 @@ void infer_worker_destroy(infer_worker *w);
 pclr_status infer_predict(pclr_model *model, infer_worker *w, const pclr_record *record, float *probability, pclr_error *error);
 pclr_status infer_embed(pclr_model *model, infer_worker *w, const pclr_record *record, float *embedding, pclr_error *error);
 
-/* features.c: standardised features [F] of a recording in the training dataset's form, averaged over its segments. */
-pclr_status infer_recording_features(const infer_features *f, const pclr_record *record, float *standard, pclr_error *error);
+/* features.c: features [F] of a recording in the training dataset's form, averaged over its segments: raw (NaN where missing) and
+ * standardised. */
+pclr_status infer_recording_features(const infer_features *f, const pclr_record *record, float *raw, float *standard, pclr_error *error);
 /* metadata.c: fills everything of the model that the file's metadata tell. */
 pclr_status infer_read_metadata(pclr_model *model, pclr_error *error);
 

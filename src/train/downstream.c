@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "eval/auroc.h"
 #include "train/calibrate.h"
+#include "train/predictions.h"
 
 static pclr_status set_input(downstream *d, pclr_error *error)
 {
@@ -140,6 +141,7 @@ void downstream_close(downstream *d)
     feature_space_free(&d->space);
     mem_release(&d->train_feature);
     mem_release(&d->validation_feature);
+    trees_free(&d->trees);
     task_close(&d->task);
     pool_close(&d->pool);
 }
@@ -195,6 +197,10 @@ static pclr_status put_classifier(downstream *d, modelfile *m, const downstream_
     TRY(modelfile_numbers(m, "temperature", &temperature, 1, error));
     snprintf(number, sizeof number, "%zu", result->members);
     TRY(modelfile_metadata(m, "members", number, error));
+    if (d->trees_weight > 0.0) {
+        TRY(modelfile_numbers(m, "trees", &d->trees_weight, 1, error));
+        TRY(model_trees_save(&d->trees.model, m->writer, error));
+    }
     for (size_t k = 0; k < result->members; k++) {
         char prefix[32];
         snprintf(prefix, sizeof prefix, "member.%zu.", k);
@@ -212,6 +218,11 @@ static pclr_status write_card(downstream *d, const modelfile *m, const downstrea
              "A classifier of `%s`, by %s (encoder: %s %s, %s; input: %s), trained on %zu records of %zu patients (label fraction %g).\n\n",
              t->labels->task, d->method, d->spec.encoder.name, d->spec.encoder.size, encoder_origin(d), d->spec.input, t->train.records,
              t->train_patients, d->options->label_fraction > 0 ? d->options->label_fraction : 1.0);
+    if (d->trees_weight > 0.0)
+        text_add(&body,
+                 "Boosted trees on the features (%d rounds of depth %s, alone %.4f on validation) have a share of %.1f in the "
+                 "probability.\n\n",
+                 d->trees.rounds, d->trees.depth, d->trees.macro, d->trees_weight);
     text_add(&body,
              "%s\n\nValidation (%zu records, used for choices): macro AUROC %.4f.\n\n| class | training positives | validation AUROC "
              "|\n|---|---|---|\n",
@@ -247,33 +258,50 @@ static pclr_status log_result(downstream *d, const downstream_result *result, co
     return metrics_write(&d->log, &line, error);
 }
 
-/* validation.csv, in the form that `physioclr predict` writes and `evaluate` reads. */
-static pclr_status write_validation(const downstream *d, const double *logit, double temperature, pclr_error *error)
+/* ---- trees beside the network ---- */
+
+static double log_odds_of_mix(double logit, double tree_logit, double weight)
 {
-    const task_part *part = &d->task.validation;
-    size_t classes = d->task.labels->classes;
-    char *path = NULL;
-    text t = {0};
-    text_add(&t, "record_id");
-    for (size_t c = 0; c < classes; c++) {
-        text_add(&t, ",");
-        text_add_csv(&t, d->task.labels->class_name[c]);
-    }
-    text_add(&t, "\n");
-    for (size_t r = 0; r < part->records; r++) {
-        text_add_csv(&t, pclr_dataset_get_row(d->pool.dataset, d->pool.record[part->record[r]].row).id);
-        for (size_t c = 0; c < classes; c++) text_add(&t, ",%.8g", 1.0 / (1.0 + exp(-logit[r * classes + c] / temperature)));
-        text_add(&t, "\n");
-    }
-    pclr_status status = text_ok(&t, error);
-    if (status == PCLR_OK) status = path_join(&path, d->folder, "validation.csv", error);
-    if (status == PCLR_OK) status = file_write(path, t.data, t.length, error);
-    mem_free(path);
-    text_free(&t);
-    return status;
+    double p = (1.0 - weight) / (1.0 + exp(-logit)) + weight / (1.0 + exp(-tree_logit));
+    p = fmin(fmax(p, 1e-12), 1.0 - 1e-12);
+    return log(p / (1.0 - p));
 }
 
-pclr_status downstream_save(downstream *d, const downstream_result *result, pclr_train_summary *summary, pclr_error *error)
+/* The trees' share in the probability, in tenths, by validation macro AUROC; of equal ones the smallest. out: the mixed log odds. */
+static pclr_status choose_weight(const downstream *d, const double *logit, const double *tree_logit, double *out, double *weight,
+                                 double *macro, pclr_error *error)
+{
+    size_t n = d->task.validation.records, count = n * d->task.labels->classes;
+    auroc_average average;
+    *macro = -INFINITY;
+    *weight = 0.0;
+    for (int tenth = 0; tenth <= 10; tenth++) {
+        for (size_t k = 0; k < count; k++) out[k] = log_odds_of_mix(logit[k], tree_logit[k], 0.1 * tenth);
+        TRY(auroc_macro(out, d->task.validation.label, n, d->task.labels->classes, &average, NULL, error));
+        if (!(average.macro > *macro)) continue;
+        *macro = average.macro;
+        *weight = 0.1 * tenth;
+    }
+    for (size_t k = 0; k < count; k++) out[k] = log_odds_of_mix(logit[k], tree_logit[k], *weight);
+    return PCLR_OK;
+}
+
+/* Fits trees where the configuration asks for them, and replaces result->logit and macro by those of the mixture (owned by *mixed). */
+static pclr_status add_trees(downstream *d, downstream_result *result, double **mixed, pclr_error *error)
+{
+    int rounds = (int)config_int(d->config, "trees.rounds");
+    *mixed = NULL;
+    if (rounds == 0) return PCLR_OK;
+    if (!model_classifier_uses_features(&d->spec))
+        return error_set(error, PCLR_E_ARGUMENT, "trees.rounds: trees need the features; use --input features or both");
+    TRY(trees_fit(&d->trees, &d->pool, &d->task, rounds, d->config, d->callbacks, error));
+    TRY(mem_alloc(mixed, d->task.validation.records, d->task.labels->classes * sizeof **mixed, error));
+    TRY(choose_weight(d, result->logit, d->trees.validation, *mixed, &d->trees_weight, &result->macro, error));
+    result->logit = *mixed;
+    return PCLR_OK;
+}
+
+pclr_status downstream_save(downstream *d, downstream_result *result, pclr_train_summary *summary, pclr_error *error)
 {
     size_t classes = d->task.labels->classes, n = d->task.validation.records;
     modelfile m = {.source = &d->pool,
@@ -281,9 +309,11 @@ pclr_status downstream_save(downstream *d, const downstream_result *result, pclr
                    .config = d->config,
                    .format = MODEL_FORMAT_CLASSIFIER,
                    .objective = encoder_origin(d)};
-    double *threshold = NULL, *per_class = NULL, seconds = clock_seconds() - d->begin;
+    double *threshold = NULL, *per_class = NULL, *mixed = NULL, seconds = 0.0;
     auroc_average average;
     pclr_status status;
+    TRY_GOTO(add_trees(d, result, &mixed, error));
+    seconds = clock_seconds() - d->begin;
     TRY_GOTO(mem_alloc(&threshold, classes, sizeof *threshold, error));
     TRY_GOTO(mem_alloc(&per_class, classes, sizeof *per_class, error));
     double temperature = calibrate_temperature(result->logit, d->task.validation.label, n, classes);
@@ -292,7 +322,8 @@ pclr_status downstream_save(downstream *d, const downstream_result *result, pclr
     TRY_GOTO(modelfile_begin(&m, error));
     TRY_GOTO(put_classifier(d, &m, result, temperature, threshold, error));
     TRY_GOTO(modelfile_write(&m, d->folder, "model.safetensors", error));
-    TRY_GOTO(write_validation(d, result->logit, temperature, error));
+    TRY_GOTO(predictions_write(&d->pool, d->task.labels, d->task.validation.record, n, result->logit, temperature, d->folder,
+                               "validation.csv", error));
     TRY_GOTO(write_card(d, &m, result, per_class, error));
     TRY_GOTO(log_result(d, result, per_class, temperature, seconds, error));
     if (summary) {
@@ -303,5 +334,6 @@ done:
     modelfile_end(&m);
     mem_free(threshold);
     mem_free(per_class);
+    mem_free(mixed);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "train/runner.h"
 #include "train/space.h"
 #include "train/task.h"
+#include "train/trees.h"
 
 typedef struct downstream {
     const pclr_downstream_options *options;
@@ -22,6 +23,8 @@ typedef struct downstream {
     feature_space space;
     float *train_feature, *validation_feature; /* [records][F] standardised, by record; NULL without features */
     model_classifier_spec spec;                /* encoder, input, features, classes set; the method fills in the rest */
+    trees_fitted trees;                        /* fitted by downstream_save where trees.rounds asks for them */
+    double trees_weight;                       /* their share in the probability */
     st_file *encoder_file;                     /* NULL: none was given */
     nn_backend *backend;
     metrics log;
@@ -42,8 +45,9 @@ typedef struct downstream_result {
     int64_t steps;
     const char *choices; /* text for the card: what was chosen and how */
 } downstream_result;
-/* Calibrates on validation, writes model.safetensors, validation.csv (its predictions there), README.md and the last metrics line. */
-pclr_status downstream_save(downstream *d, const downstream_result *result, pclr_train_summary *summary, pclr_error *error);
+/* Adds trees where asked for, calibrates on validation, writes model.safetensors, validation.csv (its predictions there), README.md and the
+ * last metrics line. */
+pclr_status downstream_save(downstream *d, downstream_result *result, pclr_train_summary *summary, pclr_error *error);
 
 /* Log odds of the mean over members of sigmoid(member logits): logit[members][n] -> out[n]. */
 void downstream_mean_logit(const float *const *logit, size_t members, size_t n, double *out);

@@ -69,6 +69,8 @@ const config_key downstream_config_keys[] = {
     {"probe.strongest", CONFIG_REAL, "10", 1e-12, 1e6, NULL, "strongest L2 strength"},
     {"probe.pool", CONFIG_CHOICE, "mean", 0, 0, "mean|max_mean", "pooling of the encoder's output over time"},
 
+    {"trees.rounds", CONFIG_INT, "0", 0, 10000, NULL,
+     "most rounds of boosted trees on the features that probe and finetune join to the classifier; 0: none"},
     {"finetune.epochs", CONFIG_REAL, "40", 0, 1e6, NULL, "passes over the labelled records"},
     {"finetune.min_steps", CONFIG_INT, "300", 1, 1e9, NULL, "at least this many steps, for small sets of labels"},
     {"finetune.max_steps", CONFIG_INT, "100000", 1, 1e9, NULL, "at most this many steps"},

@@ -1,26 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Trees: Chen & Guestrin 2016 (XGBoost), logistic loss, shrinkage 0.05, four fifths of the records and half of the features a tree.
- * Tried on validation: depths 2 and 4, every 25 rounds up to 400.
- */
 #include "train/trees.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#ifdef PCLR_HAVE_XGBOOST
-#include <xgboost/c_api.h>
-
 #include "base/config.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/text.h"
-#include "eval/auroc.h"
-#include "train/task.h"
+#include "train/predictions.h"
 
-enum { ROUNDS = 400, CHECK_EVERY = 25 };
+enum { STUDY_ROUNDS = 400 };
+
+pclr_status trees_features(const pool *p, size_t record, float *feature, pclr_error *error)
+{
+    size_t features = p->physiology.features;
+    uint8_t *valid = NULL;
+    TRY(mem_alloc(&valid, features, 1, error));
+    pool_features(p, record, 0, 0, feature, valid);
+    for (size_t f = 0; f < features; f++)
+        if (!valid[f]) feature[f] = NAN;
+    mem_free(valid);
+    return PCLR_OK;
+}
+
+void trees_free(trees_fitted *t)
+{
+    model_trees_free(&t->model);
+    mem_release(&t->validation);
+}
+
+#ifdef PCLR_HAVE_XGBOOST
+#include <jansson.h>
+#include <xgboost/c_api.h>
+
+#include "eval/auroc.h"
+
+/* Shrinkage 0.05, four fifths of the records and half of the features a tree. */
+enum { CHECK_EVERY = 25 };
 static const char *const depths[] = {"2", "4"};
 
 typedef struct matrix {
@@ -28,18 +47,20 @@ typedef struct matrix {
     size_t rows;
 } matrix;
 
-typedef struct trees {
-    pool pool;
-    task task;
+typedef struct fit {
+    const task *task;
+    const pclr_config *config;
+    const pclr_callbacks *callbacks;
     size_t classes, features;
-    size_t *scored_record; /* [scored.rows] indices into the pool */
-    matrix train, validation, scored;
-    DMatrixHandle validation_handle, scored_handle;
-    double *validation_score, *score, *best_score; /* [rows][classes] */
+    int rounds;
+    matrix train, validation;
+    DMatrixHandle validation_handle;
+    double *score; /* [validation records][classes] */
     double best;
     int best_rounds;
     const char *best_depth;
-} trees;
+    char **best_json; /* [classes] boosters as JSON; NULL: the class has only one sort of label */
+} fit;
 
 static pclr_status xgboost_error(pclr_error *error)
 {
@@ -54,65 +75,17 @@ static pclr_status xgboost_error(pclr_error *error)
         }                                                                                                                                  \
     } while (0)
 
-static pclr_status read_features(const pool *p, const size_t *record, size_t records, matrix *m, pclr_error *error)
+static pclr_status read_features(const pool *p, const task_part *part, matrix *m, pclr_error *error)
 {
     size_t features = p->physiology.features;
-    uint8_t *valid = NULL;
-    TRY(mem_alloc(&m->value, records, features * sizeof *m->value, error));
-    TRY(mem_alloc(&valid, features, 1, error));
-    m->rows = records;
-    for (size_t r = 0; r < records; r++) {
-        float *row = m->value + r * features;
-        pool_features(p, record[r], 0, 0, row, valid);
-        for (size_t f = 0; f < features; f++)
-            if (!valid[f]) row[f] = NAN;
-    }
-    mem_free(valid);
+    TRY(mem_alloc(&m->value, part->records, features * sizeof *m->value, error));
+    m->rows = part->records;
+    for (size_t r = 0; r < part->records; r++) TRY(trees_features(p, part->record[r], m->value + r * features, error));
     return PCLR_OK;
 }
 
-static pclr_status open_trees(trees *t, const char *dataset_path, const pclr_downstream_options *o, const pclr_config *config,
-                              pclr_split part, const pclr_callbacks *callbacks, pclr_error *error)
-{
-    size_t count = 0;
-    pclr_status status;
-    TRY_GOTO(pool_open(&t->pool, dataset_path, NULL, config, true, error));
-    TRY_GOTO(pool_check_extractor(&t->pool, callbacks, error));
-    TRY_GOTO(pool_split_named(&t->pool, o->split, error));
-    TRY_GOTO(task_open(&t->task, &t->pool, o->task, o->label_fraction, o->label_seed, error));
-    t->classes = t->task.labels->classes;
-    t->features = t->pool.physiology.features;
-    TRY_GOTO(pool_part(&t->pool, part, &t->scored_record, &count, error));
-    TRY_GOTO(read_features(&t->pool, t->task.train.record, t->task.train.records, &t->train, error));
-    TRY_GOTO(read_features(&t->pool, t->task.validation.record, t->task.validation.records, &t->validation, error));
-    TRY_GOTO(read_features(&t->pool, t->scored_record, count, &t->scored, error));
-    XGB(XGDMatrixCreateFromMat(t->validation.value, t->validation.rows, t->features, NAN, &t->validation_handle));
-    XGB(XGDMatrixCreateFromMat(t->scored.value, count ? count : 1, t->features, NAN, &t->scored_handle));
-    TRY_GOTO(mem_alloc(&t->validation_score, t->validation.rows, t->classes * sizeof(double), error));
-    TRY_GOTO(mem_alloc(&t->score, count, t->classes * sizeof(double), error));
-    TRY_GOTO(mem_alloc(&t->best_score, count, t->classes * sizeof(double), error));
-    t->best = -INFINITY;
-done:
-    return status;
-}
-
-static void close_trees(trees *t)
-{
-    if (t->validation_handle) (void)XGDMatrixFree(t->validation_handle);
-    if (t->scored_handle) (void)XGDMatrixFree(t->scored_handle);
-    mem_free(t->train.value);
-    mem_free(t->validation.value);
-    mem_free(t->scored.value);
-    mem_free(t->scored_record);
-    mem_free(t->validation_score);
-    mem_free(t->score);
-    mem_free(t->best_score);
-    task_close(&t->task);
-    pool_close(&t->pool);
-}
-
 /* The class's known training records as XGBoost wants them; *handle NULL: only one sort of label, nothing to learn. */
-static pclr_status class_matrix(const trees *t, size_t c, DMatrixHandle *handle, pclr_error *error)
+static pclr_status class_matrix(const fit *t, size_t c, DMatrixHandle *handle, pclr_error *error)
 {
     size_t rows = 0, positives = 0, n = t->train.rows;
     float *value = NULL, *label = NULL;
@@ -121,7 +94,7 @@ static pclr_status class_matrix(const trees *t, size_t c, DMatrixHandle *handle,
     TRY_GOTO(mem_alloc(&value, n, t->features * sizeof *value, error));
     TRY_GOTO(mem_alloc(&label, n, sizeof *label, error));
     for (size_t r = 0; r < n; r++) {
-        uint8_t known = t->task.train.label[r * t->classes + c];
+        uint8_t known = t->task->train.label[r * t->classes + c];
         if (known > 1) continue;
         memcpy(value + rows * t->features, t->train.value + r * t->features, t->features * sizeof *value);
         label[rows++] = (float)known;
@@ -136,75 +109,74 @@ done:
     return status;
 }
 
-static pclr_status booster_create(DMatrixHandle train, const char *depth, const char *threads, const char *seed, BoosterHandle *booster,
-                                  pclr_error *error)
+static pclr_status booster_create(const fit *t, DMatrixHandle train, const char *depth, BoosterHandle *booster, pclr_error *error)
 {
-    const char *const parameter[][2] = {{"objective", "binary:logistic"},
-                                        {"eta", "0.05"},
-                                        {"subsample", "0.8"},
-                                        {"colsample_bytree", "0.5"},
-                                        {"tree_method", "hist"},
-                                        {"verbosity", "0"},
-                                        {"max_depth", depth},
-                                        {"nthread", threads},
-                                        {"seed", seed}};
+    char threads[16], seed[24];
+    const char *const parameter[][2] = {
+        {"objective", "binary:logistic"}, {"base_score", "0.5"}, {"eta", "0.05"},      {"subsample", "0.8"}, {"colsample_bytree", "0.5"},
+        {"tree_method", "hist"},          {"verbosity", "0"},    {"max_depth", depth}, {"nthread", threads}, {"seed", seed}};
     pclr_status status = PCLR_OK;
+    (void)snprintf(threads, sizeof threads, "%d", parallel_threads((int)config_int(t->config, "train.threads")));
+    (void)snprintf(seed, sizeof seed, "%lld", (long long)config_int(t->config, "seed"));
     XGB(XGBoosterCreate(&train, 1, booster));
     for (size_t k = 0; k < sizeof parameter / sizeof *parameter; k++) XGB(XGBoosterSetParam(*booster, parameter[k][0], parameter[k][1]));
 done:
     return status;
 }
 
-static pclr_status predict_column(BoosterHandle booster, DMatrixHandle rows, size_t count, size_t classes, size_t c, double *out,
-                                  pclr_error *error)
+static pclr_status keep(fit *t, BoosterHandle *booster, pclr_error *error)
 {
-    const float *value = NULL;
-    bst_ulong length = 0;
     pclr_status status = PCLR_OK;
-    if (count == 0) return PCLR_OK;
-    XGB(XGBoosterPredict(booster, rows, 0, 0, 0, &length, &value));
-    for (size_t r = 0; r < count && r < length; r++) out[r * classes + c] = (double)value[r];
+    for (size_t c = 0; c < t->classes; c++) {
+        const char *data = NULL;
+        bst_ulong length = 0;
+        mem_release(&t->best_json[c]);
+        if (!booster[c]) continue;
+        XGB(XGBoosterSaveModelToBuffer(booster[c], "{\"format\": \"json\"}", &length, &data));
+        TRY_GOTO(mem_printf(&t->best_json[c], error, "%.*s", (int)length, data));
+    }
 done:
     return status;
 }
 
-/* Predicts with what the boosters are so far and keeps the answer if validation likes it best. */
-static pclr_status check(trees *t, BoosterHandle *booster, int rounds, const char *depth, pclr_error *error)
+/* Keeps the boosters as they are now if validation likes them best. */
+static pclr_status judge(fit *t, BoosterHandle *booster, int rounds, const char *depth, pclr_error *error)
 {
     auroc_average average;
+    pclr_status status = PCLR_OK;
     for (size_t c = 0; c < t->classes; c++) {
+        const float *value = NULL;
+        bst_ulong length = 0;
         if (!booster[c]) continue;
-        TRY(predict_column(booster[c], t->validation_handle, t->validation.rows, t->classes, c, t->validation_score, error));
-        TRY(predict_column(booster[c], t->scored_handle, t->scored.rows, t->classes, c, t->score, error));
+        XGB(XGBoosterPredict(booster[c], t->validation_handle, 0, 0, 0, &length, &value));
+        for (size_t r = 0; r < t->validation.rows && r < length; r++) t->score[r * t->classes + c] = (double)value[r];
     }
-    TRY(auroc_macro(t->validation_score, t->task.validation.label, t->validation.rows, t->classes, &average, NULL, error));
-    if (!(average.macro > t->best)) return PCLR_OK;
+    TRY_GOTO(auroc_macro(t->score, t->task->validation.label, t->validation.rows, t->classes, &average, NULL, error));
+    if (!(average.macro > t->best)) goto done;
     t->best = average.macro;
     t->best_rounds = rounds;
     t->best_depth = depth;
-    memcpy(t->best_score, t->score, t->scored.rows * t->classes * sizeof(double));
-    return PCLR_OK;
+    status = keep(t, booster, error);
+done:
+    return status;
 }
 
-static pclr_status try_depth(trees *t, const char *depth, const pclr_config *config, const pclr_callbacks *callbacks, pclr_error *error)
+static pclr_status try_depth(fit *t, const char *depth, pclr_error *error)
 {
     DMatrixHandle *train = NULL;
     BoosterHandle *booster = NULL;
-    char threads[16], seed[24];
     pclr_status status;
-    (void)snprintf(threads, sizeof threads, "%d", parallel_threads((int)config_int(config, "train.threads")));
-    (void)snprintf(seed, sizeof seed, "%lld", (long long)config_int(config, "seed"));
     TRY_GOTO(mem_alloc(&train, t->classes, sizeof *train, error));
     TRY_GOTO(mem_alloc(&booster, t->classes, sizeof *booster, error));
     for (size_t c = 0; c < t->classes; c++) {
         TRY_GOTO(class_matrix(t, c, &train[c], error));
-        if (train[c]) TRY_GOTO(booster_create(train[c], depth, threads, seed, &booster[c], error));
+        if (train[c]) TRY_GOTO(booster_create(t, train[c], depth, &booster[c], error));
     }
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 1; round <= t->rounds; round++) {
         for (size_t c = 0; c < t->classes; c++)
-            if (booster[c]) XGB(XGBoosterUpdateOneIter(booster[c], round, train[c]));
-        if ((round + 1) % CHECK_EVERY == 0) TRY_GOTO(check(t, booster, round + 1, depth, error));
-        if (callbacks_stop(callbacks)) {
+            if (booster[c]) XGB(XGBoosterUpdateOneIter(booster[c], round - 1, train[c]));
+        if (round % CHECK_EVERY == 0 || round == t->rounds) TRY_GOTO(judge(t, booster, round, depth, error));
+        if (callbacks_stop(t->callbacks)) {
             status = error_set(error, PCLR_E_INTERRUPTED, "boosted trees: interrupted; nothing was written");
             goto done;
         }
@@ -219,58 +191,180 @@ done:
     return status;
 }
 
-static pclr_status write_scores(const trees *t, const char *folder, const char *file, pclr_error *error)
+/* ---- from XGBoost's JSON to our trees ---- */
+
+static const json_t *list_of_trees(const json_t *booster)
 {
-    char *path = NULL;
-    text out = {0};
-    text_add(&out, "record_id");
+    const json_t *learner = json_object_get(booster, "learner");
+    return json_object_get(json_object_get(json_object_get(learner, "gradient_booster"), "model"), "trees");
+}
+
+static int32_t integer_at(const json_t *tree, const char *key, size_t k)
+{
+    const json_t *value = json_array_get(json_object_get(tree, key), k);
+    return json_is_true(value) ? 1 : (int32_t)json_integer_value(value);
+}
+
+/* split_conditions holds the thresholds, and the values of leaves. */
+static void add_tree(model_trees *m, const json_t *tree, size_t class_of)
+{
+    size_t nodes = json_array_size(json_object_get(tree, "left_children"));
+    for (size_t k = 0; k < nodes; k++) {
+        int32_t left = integer_at(tree, "left_children", k), right = integer_at(tree, "right_children", k);
+        bool is_leaf = left < 0;
+        m->node[m->nodes] = (model_tree_node){.feature = is_leaf ? -1 : integer_at(tree, "split_indices", k),
+                                              .below = left,
+                                              .otherwise = right,
+                                              .missing = integer_at(tree, "default_left", k) ? left : right};
+        m->value[m->nodes++] = (float)json_number_value(json_array_get(json_object_get(tree, "split_conditions"), k));
+    }
+    m->class_of[m->trees++] = (int32_t)class_of;
+    m->begin[m->trees] = (int32_t)m->nodes;
+}
+
+/* A class without boosters gets the log odds of its smoothed share. */
+static float constant(const task *t, size_t c)
+{
+    size_t classes = t->labels->classes;
+    double positive = 0.5, negative = 0.5;
+    for (size_t r = 0; r < t->train.records; r++) {
+        positive += t->train.label[r * classes + c] == 1;
+        negative += t->train.label[r * classes + c] == 0;
+    }
+    return (float)log(positive / negative);
+}
+
+static pclr_status convert(const fit *t, model_trees *m, pclr_error *error)
+{
+    json_t **booster = NULL;
+    size_t trees = 0, nodes = 0;
+    pclr_status status;
+    *m = (model_trees){.classes = t->classes, .features = t->features};
+    TRY_GOTO(mem_alloc(&booster, t->classes, sizeof(json_t *), error));
     for (size_t c = 0; c < t->classes; c++) {
-        text_add(&out, ",");
-        text_add_csv(&out, t->task.labels->class_name[c]);
+        if (!t->best_json[c]) continue;
+        booster[c] = json_loads(t->best_json[c], 0, NULL);
+        const json_t *list = list_of_trees(booster[c]);
+        trees += json_array_size(list);
+        for (size_t k = 0; k < json_array_size(list); k++)
+            nodes += json_array_size(json_object_get(json_array_get(list, k), "left_children"));
     }
-    text_add(&out, "\n");
-    for (size_t r = 0; r < t->scored.rows; r++) {
-        text_add_csv(&out, pclr_dataset_get_row(t->pool.dataset, t->pool.record[t->scored_record[r]].row).id);
-        for (size_t c = 0; c < t->classes; c++) text_add(&out, ",%.8g", t->best_score[r * t->classes + c]);
-        text_add(&out, "\n");
+    TRY_GOTO(mem_alloc(&m->base, t->classes, sizeof *m->base, error));
+    TRY_GOTO(mem_alloc(&m->class_of, trees, sizeof *m->class_of, error));
+    TRY_GOTO(mem_alloc(&m->begin, trees + 1, sizeof *m->begin, error));
+    TRY_GOTO(mem_alloc(&m->node, nodes, sizeof *m->node, error));
+    TRY_GOTO(mem_alloc(&m->value, nodes, sizeof *m->value, error));
+    for (size_t c = 0; c < t->classes; c++) {
+        const json_t *list = list_of_trees(booster[c]);
+        for (size_t k = 0; k < json_array_size(list); k++) add_tree(m, json_array_get(list, k), c);
+        if (!booster[c]) m->base[c] = constant(t->task, c); /* with boosters: base_score 0.5, log odds 0 */
     }
-    pclr_status status = text_ok(&out, error);
-    if (status == PCLR_OK) status = file_make_folder(folder, error);
-    if (status == PCLR_OK) status = path_join(&path, folder, file, error);
-    if (status == PCLR_OK) status = file_write(path, out.data, out.length, error);
-    mem_free(path);
-    text_free(&out);
+done:
+    for (size_t c = 0; booster && c < t->classes; c++) json_decref(booster[c]);
+    mem_free(booster);
     return status;
 }
 
-pclr_status trees_run(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *folder,
-                      const char *file, pclr_split part, const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error)
+static pclr_status finish(const fit *t, trees_fitted *out, pclr_error *error)
 {
-    trees t = {0};
-    double begin = clock_seconds();
+    out->macro = t->best;
+    out->rounds = t->best_rounds;
+    out->depth = t->best_depth;
+    TRY(convert(t, &out->model, error));
+    TRY(mem_alloc(&out->validation, t->validation.rows, t->classes * sizeof *out->validation, error));
+    for (size_t r = 0; r < t->validation.rows; r++)
+        model_trees_apply(&out->model, t->validation.value + r * t->features, out->validation + r * t->classes);
+    return PCLR_OK;
+}
+
+pclr_status trees_fit(trees_fitted *out, const pool *p, const task *t, int rounds, const pclr_config *config,
+                      const pclr_callbacks *callbacks, pclr_error *error)
+{
+    fit f = {.task = t,
+             .config = config,
+             .callbacks = callbacks,
+             .classes = t->labels->classes,
+             .features = p->physiology.features,
+             .rounds = rounds,
+             .best = -INFINITY};
     pclr_status status;
-    TRY_GOTO(open_trees(&t, dataset_path, options, config, part, callbacks, error));
-    for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) TRY_GOTO(try_depth(&t, depths[k], config, callbacks, error));
-    TRY_GOTO(write_scores(&t, folder, file, error));
-    callbacks_log(callbacks, PCLR_LOG_INFO, "boosted trees: %d rounds of depth %s, validation macro AUROC %.4f", t.best_rounds,
-                  t.best_depth ? t.best_depth : "none", t.best);
-    if (summary) {
-        *summary = (pclr_train_summary){.steps = t.best_rounds, .seconds = clock_seconds() - begin, .best_value = t.best};
-        (void)snprintf(summary->best_name, sizeof summary->best_name, "validation macro AUROC");
-    }
+    *out = (trees_fitted){.rounds = 0};
+    TRY_GOTO(read_features(p, &t->train, &f.train, error));
+    TRY_GOTO(read_features(p, &t->validation, &f.validation, error));
+    XGB(XGDMatrixCreateFromMat(f.validation.value, f.validation.rows, f.features, NAN, &f.validation_handle));
+    TRY_GOTO(mem_alloc(&f.score, f.validation.rows, f.classes * sizeof *f.score, error));
+    TRY_GOTO(mem_alloc(&f.best_json, f.classes, sizeof *f.best_json, error));
+    for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) TRY_GOTO(try_depth(&f, depths[k], error));
+    TRY_GOTO(finish(&f, out, error));
+    callbacks_log(callbacks, PCLR_LOG_INFO, "boosted trees: %d rounds of depth %s, validation macro AUROC %.4f", out->rounds,
+                  out->depth ? out->depth : "none", out->macro);
 done:
-    close_trees(&t);
+    if (f.validation_handle) (void)XGDMatrixFree(f.validation_handle);
+    for (size_t c = 0; f.best_json && c < f.classes; c++) mem_free(f.best_json[c]);
+    mem_free(f.best_json);
+    mem_free(f.train.value);
+    mem_free(f.validation.value);
+    mem_free(f.score);
+    if (status != PCLR_OK) trees_free(out);
     return status;
 }
 
 #else
 
-pclr_status trees_run(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *folder,
-                      const char *file, pclr_split part, const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error)
+pclr_status trees_fit(trees_fitted *out, const pool *p, const task *t, int rounds, const pclr_config *config,
+                      const pclr_callbacks *callbacks, pclr_error *error)
 {
-    (void)dataset_path, (void)options, (void)config, (void)folder, (void)file, (void)part, (void)callbacks, (void)summary;
+    (void)p, (void)t, (void)rounds, (void)config, (void)callbacks;
+    *out = (trees_fitted){.rounds = 0};
     return error_set(error, PCLR_E_UNSUPPORTED,
                      "boosted trees: the program was built without XGBoost; install libxgboost-dev and configure again");
 }
 
 #endif
+
+static pclr_status predict_part(const trees_fitted *t, const pool *p, const size_t *record, size_t records, double *logit,
+                                pclr_error *error)
+{
+    float *feature = NULL;
+    pclr_status status;
+    TRY_GOTO(mem_alloc(&feature, p->physiology.features, sizeof *feature, error));
+    for (size_t r = 0; r < records; r++) {
+        TRY_GOTO(trees_features(p, record[r], feature, error));
+        model_trees_apply(&t->model, feature, logit + r * t->model.classes);
+    }
+done:
+    mem_free(feature);
+    return status;
+}
+
+pclr_status trees_run(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *folder,
+                      const char *file, pclr_split part, const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error)
+{
+    pool p = {0};
+    task t = {0};
+    trees_fitted fitted = {.rounds = 0};
+    size_t *record = NULL, records = 0;
+    double *logit = NULL, begin = clock_seconds();
+    pclr_status status;
+    TRY_GOTO(pool_open(&p, dataset_path, NULL, config, true, error));
+    TRY_GOTO(pool_check_extractor(&p, callbacks, error));
+    TRY_GOTO(pool_split_named(&p, options->split, error));
+    TRY_GOTO(task_open(&t, &p, options->task, options->label_fraction, options->label_seed, error));
+    TRY_GOTO(trees_fit(&fitted, &p, &t, STUDY_ROUNDS, config, callbacks, error));
+    TRY_GOTO(pool_part(&p, part, &record, &records, error));
+    TRY_GOTO(mem_alloc(&logit, records, t.labels->classes * sizeof *logit, error));
+    TRY_GOTO(predict_part(&fitted, &p, record, records, logit, error));
+    TRY_GOTO(file_make_folder(folder, error));
+    TRY_GOTO(predictions_write(&p, t.labels, record, records, logit, 1.0, folder, file, error));
+    if (summary) {
+        *summary = (pclr_train_summary){.steps = fitted.rounds, .seconds = clock_seconds() - begin, .best_value = fitted.macro};
+        (void)snprintf(summary->best_name, sizeof summary->best_name, "validation macro AUROC");
+    }
+done:
+    trees_free(&fitted);
+    mem_free(record);
+    mem_free(logit);
+    task_close(&t);
+    pool_close(&p);
+    return status;
+}

@@ -53,6 +53,23 @@ for run in probe tuned; do
     of_training=$(grep '"event":"end"' $run/metrics.jsonl | sed 's/.*"auroc":\([0-9.]*\).*/\1/')
     has out "$(printf '%.5s' "$of_training")"
 done
+# boosted trees in the model file: prediction walks them as training did
+status=0
+"$PHYSIOCLR" probe sim.h5 -t dx --input features --set trees.rounds=30 -o trees >out 2>err || status=$?
+if grep -q 'libxgboost-dev' err; then
+    status=0 # built without XGBoost, and says so
+else
+    [ $status = 0 ] || fail "trees: $(cat err)"
+    expect 0 "$PHYSIOCLR" predict trees/model.safetensors sim.h5 --split demo:validation -o of_file.csv
+    sort of_file.csv | cut -c1-30 >a
+    sort trees/validation.csv | cut -c1-30 >b
+    [ "$(wc -l <a)" = "$(wc -l <b)" ] || fail "trees: other recordings"
+    awk -F, 'NR == FNR { if ($1 != "record_id") p[$1] = $2; next }
+        $1 != "record_id" && ($2 - p[$1] > 1e-5 || p[$1] - $2 > 1e-5) { bad = 1 } END { exit bad }' of_file.csv trees/validation.csv ||
+        fail "trees: prediction differs from training"
+fi
+expect 2 "$PHYSIOCLR" probe sim.h5 -t dx --input embedding --set trees.rounds=30 -o none
+has err 'trees.rounds'
 expect 3 "$PHYSIOCLR" probe sim.h5 -t nonsense -o none
 has err 'dx'
 
