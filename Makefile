@@ -4,7 +4,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
-.PHONY: build test demo bench fuzz install clean dependencies
+.PHONY: build test demo bench bench-peers fuzz install clean dependencies
 
 build: dependencies
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DCMAKE_MESSAGE_LOG_LEVEL=WARNING $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
@@ -22,6 +22,10 @@ demo: build
 bench: build
 	@cmake --build $(BUILD) --parallel $(JOBS) --target benchmarks
 	@bench/run.sh $(BUILD)
+
+bench-peers: build
+	@cmake --build $(BUILD) --parallel $(JOBS) --target benchmarks
+	@scripts/bench_peers.sh $(BUILD)
 
 fuzz:
 	@scripts/fuzz.sh
