@@ -192,11 +192,17 @@ static int find_channel(const pclr_record *r, const char *name)
     return -1;
 }
 
-/* in[leads][n] -> out[n][leads] */
+/* in[leads][n] -> out[n][leads], some rows at a time, which stay in the cache from lead to lead. */
 static void interleave(const int16_t *restrict in, size_t n, size_t leads, int16_t *restrict out)
 {
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < leads; k++) out[i * leads + k] = in[k * n + i];
+    enum { ROWS = 256 };
+    for (size_t first = 0; first < n; first += ROWS) {
+        size_t rows = n - first < ROWS ? n - first : ROWS;
+        for (size_t k = 0; k < leads; k++) {
+            const int16_t *from = in + k * n + first;
+            int16_t *to = out + first * leads + k;
+            for (size_t i = 0; i < rows; i++) to[i * leads] = from[i];
+        }
     }
 }
 
@@ -218,7 +224,7 @@ static pclr_status convert_leads(converter *c, stored_record *s, const pclr_reco
     TRY(find_resampler(c, r->rate, &rate_change, error));
     s->length = rate_change ? resampler_length(rate_change, (int64_t)r->samples) : (int64_t)r->samples;
     TRY(record_check_size(r->path, leads, (uint64_t)s->length, error));
-    TRY(mem_alloc(&s->sample, (size_t)s->length * leads, sizeof *s->sample, error));
+    TRY(need_space(&s->sample, &s->capacity, (size_t)s->length * leads, sizeof *s->sample, error));
     size_t n = (size_t)s->length;
     TRY(need_space(&c->packed, &c->packed_size, n * leads, sizeof *c->packed, error));
     for (size_t k = 0; k < leads; k++) {
@@ -263,7 +269,7 @@ static void name_ecg_lead(const converter *c, pclr_record *r)
 
 pclr_status convert_record(converter *c, stored_record *out, pclr_record **record, const char *single, pclr_error *error)
 {
-    memset(out, 0, sizeof *out);
+    stored_record_reset(out);
     out->record = *record;
     *record = NULL;
     name_single_lead(out->record, single);
@@ -272,6 +278,20 @@ pclr_status convert_record(converter *c, stored_record *out, pclr_record **recor
     mem_release(&out->record->signal);
     mem_release(&out->record->valid);
     return PCLR_OK;
+}
+
+void stored_record_reset(stored_record *s)
+{
+    enum { KEPT_MOST = 1 << 20 }; /* values: 3 minutes of 12 leads */
+    stored_record kept = {0};
+
+    if (s->capacity <= KEPT_MOST) {
+        kept.sample = s->sample;
+        kept.capacity = s->capacity;
+        s->sample = NULL;
+    }
+    stored_record_free(s);
+    *s = kept;
 }
 
 void stored_record_free(stored_record *s)

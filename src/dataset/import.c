@@ -110,6 +110,7 @@ static pclr_status work(void *user, size_t k, int thread, pclr_error *error)
     if (index - job->begin < job->resumed) {
         journal_get(job->journal, index - job->begin, &it->entry);
         it->stored.length = it->entry.length;
+        it->stored.in_file = true;
     } else if (it->facts.leave_out) {
         it->entry.outcome = JOURNAL_LEFT_OUT;
     } else {
@@ -335,7 +336,7 @@ static pclr_status take_batch(import_job *job, size_t n, pclr_error *error)
 
     for (size_t k = 0; k < n; k++) {
         if (status == PCLR_OK) status = take(job, job->first + k, &job->item[k], error);
-        stored_record_free(&job->item[k].stored);
+        stored_record_reset(&job->item[k].stored);
     }
     return status == PCLR_OK ? journal_flush(job->journal, error) : status;
 }
@@ -353,7 +354,7 @@ static pclr_status run_batches(import_job *job, pclr_error *error)
             return error_set(error, PCLR_E_INTERRUPTED, "import: stopped after %zu of %zu recordings; the same command goes on from there",
                              done, count);
         }
-        memset(job->item, 0, job->batch * sizeof *job->item);
+        for (size_t k = 0; k < n; k++) job->item[k] = (item){.stored = job->item[k].stored};
         TRY(parallel_for(n, job->threads, work, job, error));
         TRY(take_batch(job, n, error));
         snprintf(speed, sizeof speed, "%.1f MB/s", 1e-6 * (double)job->summary->bytes_read / fmax(clock_seconds() - begin, 1e-3));
@@ -431,6 +432,7 @@ static void release(import_job *job, pclr_status status)
     archives_free(&job->archives);
     for (int t = 0; t < job->threads; t++) converter_destroy(&job->converter[t]);
     mem_free(job->archive_of);
+    for (size_t k = 0; job->item && k < job->batch; k++) stored_record_free(&job->item[k].stored);
     mem_free(job->item);
     store_destroy(&job->store);
     labels_free(&job->labels);

@@ -32,7 +32,9 @@ void archives_free(archive_set *set);
 /* ---- one recording as it is stored (convert.c) ---- */
 
 typedef struct stored_record {
-    int16_t *sample; /* [length][leads] uV */
+    int16_t *sample; /* [length][leads] uV, in room for `capacity` values */
+    size_t capacity;
+    bool in_file; /* the samples lie in the growing file already */
     int64_t length;
     double source_rate;
     uint32_t lead_mask;
@@ -53,6 +55,7 @@ pclr_status converter_create(converter **c, const convert_target *target, pclr_e
 void converter_destroy(converter **c);
 /* Takes the record over (its signal is freed). single: the standard lead that a single unnamed lead stands for, or NULL. */
 pclr_status convert_record(converter *c, stored_record *out, pclr_record **record, const char *single, pclr_error *error);
+void stored_record_reset(stored_record *s); /* ready for another recording; keeps its room unless that is large */
 void stored_record_free(stored_record *s);
 /* Of samples as they are stored; eight bytes a step, only to tell recordings apart and to notice changes. */
 uint64_t convert_hash(const int16_t *sample, size_t count);
@@ -81,7 +84,7 @@ typedef struct store_row {
 typedef struct store store;
 /* Opens path.partial for writing; samples that lie in it from an interrupted import are kept. */
 pclr_status store_create(store **s, const char *path, const convert_target *target, pclr_error *error);
-/* Appends samples and a row; the row's texts are copied. *index: its number. samples->sample NULL: they are in the file already. */
+/* Appends samples and a row; the row's texts are copied. *index: its number. */
 pclr_status store_append(store *s, const stored_record *samples, const store_row *row, size_t *index, pclr_error *error);
 /* Rows of samples of the partial file, whether appended in this run or left by another. Any thread. */
 pclr_status store_read(const store *s, int64_t row, int64_t rows, int16_t *out, pclr_error *error);

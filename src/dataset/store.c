@@ -25,6 +25,7 @@ struct store {
     int64_t data_start; /* byte at which /signal begins */
     convert_target target;
     int64_t written; /* rows of samples in the file */
+    int64_t flushed; /* byte up to which the disk was told to write */
     store_row *row;
     size_t rows, row_capacity;
     arena *texts;
@@ -163,6 +164,17 @@ pclr_status store_read(const store *s, int64_t row, int64_t rows, int16_t *out, 
     return read_bytes(s->descriptor, s->partial, s->data_start + row * row_bytes(s), out, (size_t)(rows * row_bytes(s)), error);
 }
 
+/* The disk begins to write what has gathered, so that it is not left to the end. */
+static void begin_flush(store *s)
+{
+    enum { FLUSH_BYTES = 32 << 20 };
+    int64_t end = s->data_start + s->written * row_bytes(s);
+
+    if (end - s->flushed < FLUSH_BYTES) return;
+    sync_file_range(s->descriptor, (off_t)s->flushed, (off_t)(end - s->flushed), SYNC_FILE_RANGE_WRITE);
+    s->flushed = end;
+}
+
 pclr_status store_append(store *s, const stored_record *samples, const store_row *row, size_t *index, pclr_error *error)
 {
     if (s->rows >= UINT32_MAX) return error_set(error, PCLR_E_DATA, "more than 4 billion records; expected fewer; import in parts");
@@ -182,10 +194,11 @@ pclr_status store_append(store *s, const stored_record *samples, const store_row
     r->start = s->written;
     r->length = samples->length;
     if (!r->id || !r->source || !r->patient || !r->path || !r->time) return error_memory(error, 0);
-    if (samples->sample) {
+    if (!samples->in_file) {
         TRY(write_bytes(s, s->data_start + s->written * row_bytes(s), samples->sample, (size_t)(samples->length * row_bytes(s)), error));
     }
     s->written += samples->length;
+    begin_flush(s);
     *index = s->rows++;
     return PCLR_OK;
 }
