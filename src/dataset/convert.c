@@ -192,18 +192,21 @@ static int find_channel(const pclr_record *r, const char *name)
     return -1;
 }
 
-/* in[leads][n] -> out[n][leads], some rows at a time, which stay in the cache from lead to lead. */
-static void interleave(const int16_t *restrict in, size_t n, size_t leads, int16_t *restrict out)
+/* in[leads][n] -> out[n][leads] */
+static inline void interleave_leads(const int16_t *restrict in, size_t n, size_t leads, int16_t *restrict out)
 {
-    enum { ROWS = 256 };
-    for (size_t first = 0; first < n; first += ROWS) {
-        size_t rows = n - first < ROWS ? n - first : ROWS;
-        for (size_t k = 0; k < leads; k++) {
-            const int16_t *from = in + k * n + first;
-            int16_t *to = out + first * leads + k;
-            for (size_t i = 0; i < rows; i++) to[i * leads] = from[i];
-        }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < leads; k++) out[i * leads + k] = in[k * n + i];
     }
+}
+
+/* Twelve leads are told to the compiler, which then needs no inner loop. */
+static void interleave(const int16_t *in, size_t n, size_t leads, int16_t *out)
+{
+    if (leads == 12)
+        interleave_leads(in, n, 12, out);
+    else
+        interleave_leads(in, n, leads, out);
 }
 
 static pclr_status convert_leads(converter *c, stored_record *s, const pclr_record *r, pclr_error *error)
