@@ -58,8 +58,9 @@ def _find():
     told = os.environ.get("PHYSIOCLR_LIBRARY")
     if told:
         return told
-    built = Path(__file__).resolve().parents[2] / "build" / "libphysioclr.so"  # used from the source folder, after `make`
-    if built.exists():
+    source = Path(__file__).resolve().parents[1]
+    built = source.parent / "build" / "libphysioclr.so"
+    if (source / "pyproject.toml").exists() and built.exists():  # used from the source folder, after `make`
         return str(built)
     return ctypes.util.find_library("physioclr") or "libphysioclr.so.0"
 
