@@ -52,21 +52,21 @@ class Peer:
         self.process.wait()
 
 
-def variants(name):
+def variants(name, compiled):
     kinds = ["eager"]
     if name.startswith("layer") or name == "gemm_peak_fp32":
         return [(kind, True) for kind in kinds]
     if "xresnet1d" in name:
         kinds.append("channels_last")
-    if "base" not in name:
+    if compiled:
         kinds.append("compile")
     return [(kind, keep) for kind in kinds for keep in (False, True)]
 
 
-def tuned(name, realtime):
+def tuned(name, compiled, realtime):
     """The fastest variant, running; the others are stopped."""
     best, best_seconds = None, float("inf")
-    for variant, keep in variants(name):
+    for variant, keep in variants(name, compiled):
         peer = Peer(name, variant, keep)
         answer = peer.measure(1, realtime)
         print(f"  {name}: {peer.label}: {answer['seconds'] * 1e3:.1f} ms" if answer else f"  {name}: {peer.label} does not run", file=sys.stderr)
@@ -89,7 +89,7 @@ def run_ours(build, name, seconds, realtime):
 
 def engine_item(build, name, options):
     """One line of the table; the peak is put in when all are known."""
-    peer = tuned(name, options.realtime)
+    peer = tuned(name, not options.no_compile, options.realtime)
     ours, theirs, peak = [], [], 0
     for _ in range(options.rounds):
         line, gemm = run_ours(build, name, options.seconds, options.realtime)
@@ -198,6 +198,7 @@ def main():
     parser.add_argument("--only", action="append", help="a name, or the beginning of one; may be given several times")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4, help="of each side, item and round")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out; it takes minutes to compile")
     parser.add_argument("--realtime", action="store_true", help="both sides with real-time priority (root), for a machine that others use too")
     options = parser.parse_args()
     names = ["gemm_peak_fp32"] + [f"{kind}_{encoder}_fp32" for encoder in ENCODERS for kind in ("train", "infer")] + [f"layer_{k}_fp32" for k in LAYERS]

@@ -67,10 +67,7 @@ typedef struct nn_call {
 } nn_call;
 
 enum { NN_READS_OUT = 1 << 30 };   /* bit k: input k */
-enum {
-    NN_IN_PLACE = 1,      /* out may share memory with in[0] (same size) */
-    NN_IN_PLACE_GRAD = 2  /* the gradient of in[0] may share memory with that of out; needs `writes` */
-};
+enum { NN_IN_PLACE = 1 };          /* flags: out may share memory with in[0] (same size) */
 
 typedef struct nn_kernel {
     void (*forward)(const nn_call *call);

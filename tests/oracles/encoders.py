@@ -25,9 +25,15 @@ def waves(count, seed):
     return torch.tensor([math.sin(0.7 * k * k % 97 + 1.3 * k + seed) for k in range(count)]).float().double()
 
 
+PARAMETERS = {}  # name -> tensor, made on first use; learning.py trains them
+
+
 def param(name, *shape):
-    size = math.prod(shape)
-    return (waves(size, fnv1a(name) % 1000 / 100) / math.sqrt(size / shape[0])).reshape(shape)
+    if name not in PARAMETERS:
+        size = math.prod(shape)
+        value = (waves(size, fnv1a(name) % 1000 / 100) / math.sqrt(size / shape[0])).reshape(shape)
+        PARAMETERS[name] = value.requires_grad_()
+    return PARAMETERS[name]
 
 
 def linear(x, name, out):
@@ -158,17 +164,20 @@ def report(name, y):
     y = y.flatten(1) if y.dim() == 1 else y
     values = " ".join("%.9g" % v for v in y.flatten()[:8])
     print(name, *y.shape, ":", "%.9g %.9g" % (y.mean().item(), y.square().mean().item()), values)
+    PARAMETERS.clear()
 
 
 B, T, C = 3, 203, 5
 signal = waves(B * T * C, 1).reshape(B, T, C)
-report("xresnet1d.18", xresnet(signal, 8, (2, 2, 2, 2), False))
-report("xresnet1d.50", xresnet(signal, 8, (3, 4, 6, 3), True))
-report("transformer.tiny", transformer(signal, 128, 128, 512, 3, 32, 4))
-report("s4.tiny", s4(signal, 64, 2, 4))
-report("s4.causal", s4(signal, 64, 2, 4, True))
-h = s4(signal, 64, 2, 4)
-report("attention", attention_pool(h))
-report("decoder", decode(h, T, C))
-report("decoder.long", decode(h, 230, 2))
-print("made with torch", torch.__version__, file=sys.stderr)
+
+if __name__ == "__main__":
+    report("xresnet1d.18", xresnet(signal, 8, (2, 2, 2, 2), False))
+    report("xresnet1d.50", xresnet(signal, 8, (3, 4, 6, 3), True))
+    report("transformer.tiny", transformer(signal, 128, 128, 512, 3, 32, 4))
+    report("s4.tiny", s4(signal, 64, 2, 4))
+    report("s4.causal", s4(signal, 64, 2, 4, True))
+    h = s4(signal, 64, 2, 4)
+    report("attention", attention_pool(h))
+    report("decoder", decode(h, T, C))
+    report("decoder.long", decode(h, 230, 2))
+    print("made with torch", torch.__version__, file=sys.stderr)
