@@ -68,6 +68,25 @@ def detect(signals, rate):
     tell("r_peaks", sleepecg, 1e3 * seconds / len(leads), "sleepecg, one lead,")
 
 
+def bootstrap():
+    """Macro AUROC and average precision in 1,000 resamples of 20,000 records and 26 classes, from the time of three."""
+    import numpy as np
+    import sklearn
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    rng = np.random.default_rng(1)
+    label = (rng.random((20000, 26)) < 0.4 * (26 - np.arange(26)) / 26 / (1 + np.arange(26) // 4)).astype(int)
+    score = 0.5 * rng.random((20000, 26)) + 0.1 + 0.2 * label
+
+    def resamples():
+        for _ in range(3):
+            drawn = rng.integers(0, 20000, 20000)
+            roc_auc_score(label[drawn], score[drawn], average="macro")
+            average_precision_score(label[drawn], score[drawn], average="macro")
+
+    tell("bootstrap_1000x26x20000", sklearn, best_of(1, resamples) * 1000 / 3, "scikit-learn, AUROC and AP only,")
+
+
 def attempt(what, *arguments):
     try:
         return what(*arguments)
@@ -85,6 +104,7 @@ def main():
     if signals:
         attempt(detect, signals, 500)
         attempt(delineate, signals, 500)
+    attempt(bootstrap)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,19 @@ static int out_of_memory(cli_context *c)
     return cli_fail(c, &error);
 }
 
+/* Metadata of the model file that a reader of a report wants, a line each. */
+static void describe_model(system_entry *e)
+{
+    static const char *const keys[] = {"architecture", "method", "task", "objective", "classifier", "preprocessing", "dataset", "program", "config"};
+    size_t used = 0;
+    for (size_t k = 0; k < sizeof keys / sizeof *keys && used < sizeof e->details; k++) {
+        const char *value = pclr_model_metadata(e->model, keys[k]);
+        if (value == NULL) continue;
+        int wrote = snprintf(e->details + used, sizeof e->details - used, "%s: %s%s\n", keys[k], strchr(value, '\n') ? "\n" : "", value);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+}
+
 static int open_model(cli_context *c, system_entry *e, const char *path)
 {
     pclr_error error = {0};
@@ -69,7 +82,9 @@ static int open_model(cli_context *c, system_entry *e, const char *path)
                                         .classes = classes,
                                         .class_name = e->class_name,
                                         .threshold = e->threshold,
-                                        .temperature = pclr_model_temperature(e->model)};
+                                        .temperature = pclr_model_temperature(e->model),
+                                        .details = e->details};
+    describe_model(e);
     return CLI_DONE;
 }
 

@@ -12,6 +12,7 @@ typedef struct system_entry {
     pclr_model *model;      /* NULL: a prediction file */
     double *threshold;      /* [classes of the model] */
     const char **class_name;
+    char details[8192]; /* what the model file says of itself */
     pclr_operating_points points;
 } system_entry;
 

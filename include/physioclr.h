@@ -499,6 +499,7 @@ typedef struct pclr_operating_points {
     const char *const *class_name; /* [classes] */
     const double *threshold;       /* [classes], NaN: none */
     double temperature;            /* already in the probabilities */
+    const char *details;           /* lines on the model for a report; NULL: none */
 } pclr_operating_points;
 
 typedef struct pclr_evaluate_options {
@@ -543,7 +544,7 @@ PCLR_API const pclr_evaluation *pclr_comparison_evaluation(const pclr_comparison
 
 /* ---- doctor: what is wrong with an archive ------------------------------------------------------------------- */
 
-enum { PCLR_FINDINGS = 15 };
+enum { PCLR_FINDINGS = 17 };
 /* Name ("flat"), meaning and remedy of the k-th kind of finding, k < PCLR_FINDINGS; NULL past the end. */
 PCLR_API const char *pclr_finding_name(size_t k);
 PCLR_API const char *pclr_finding_meaning(size_t k);

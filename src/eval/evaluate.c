@@ -45,7 +45,8 @@ static pclr_status describe(pclr_evaluation *e, const evaluation_input *input, p
     e->segments = options->segments;
     e->temperature = NAN;
     e->model_temperature = input->operating ? input->operating->temperature : NAN;
-    return PCLR_OK;
+    TRY(mem_strdup(&e->model_details, input->operating ? input->operating->details : NULL, error));
+    return evaluation_hashes(e, input, error);
 }
 
 static pclr_status read_set(pclr_evaluation *e, const evaluation_input *input, pclr_error *error)
@@ -161,6 +162,7 @@ void pclr_evaluation_destroy(pclr_evaluation **evaluation)
     mem_free(e->name);
     mem_free(e->predictions);
     mem_free(e->model);
+    mem_free(e->model_details);
     mem_free(e->labels);
     mem_free(e->task);
     mem_free(e->split);

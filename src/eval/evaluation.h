@@ -41,6 +41,8 @@ typedef struct evaluation_group {
 struct pclr_evaluation {
     char *name;                                /* in tables and legends */
     char *predictions, *labels, *task, *split; /* file names and choices; NULL where not given */
+    char predictions_hash[65], labels_hash[65]; /* SHA-256; of a dataset its fingerprint */
+    char *model_details; /* what the model file says of itself, lines; NULL */
     char *model; /* model file that made the predictions and brought thresholds and temperature; NULL: a file of any system */
     eval_set set;
     scoring scores; /* over `set` */
@@ -85,6 +87,7 @@ pclr_status evaluation_score(pclr_evaluation *e, const evaluation_input *input, 
 /* Intervals from resamples of model `model` in `draws`, subgroups, notes and the written forms. */
 pclr_status evaluation_finish(pclr_evaluation *e, resample *draws, size_t model, const resample_options *resampling, pclr_error *error);
 
+pclr_status evaluation_hashes(pclr_evaluation *e, const evaluation_input *input, pclr_error *error);
 pclr_status evaluation_thresholds(pclr_evaluation *e, const evaluation_input *input, pclr_error *error);
 pclr_status evaluation_class_results(pclr_evaluation *e, pclr_error *error);
 pclr_status evaluation_note_classes(pclr_evaluation *e, pclr_error *error);

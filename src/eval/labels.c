@@ -8,7 +8,7 @@
 
 static const uint8_t hdf5_signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
 
-static bool is_hdf5(const char *path)
+bool eval_labels_is_dataset(const char *path)
 {
     uint8_t head[sizeof hdf5_signature] = {0};
     FILE *file = fopen(path, "rb");
@@ -25,7 +25,7 @@ pclr_status eval_labels_read(eval_labels *labels, const char *path, const char *
     if (!file_exists(path)) return error_set(error, PCLR_E_IO, "%s: no such file; the labels come from a dataset.h5 or a CSV", path);
     TRY(arena_create(&labels->memory, error));
     pclr_status status =
-        is_hdf5(path) ? eval_labels_from_dataset(labels, path, task, split, error) : eval_labels_from_csv(labels, path, task, split, error);
+        eval_labels_is_dataset(path) ? eval_labels_from_dataset(labels, path, task, split, error) : eval_labels_from_csv(labels, path, task, split, error);
     if (status != PCLR_OK) eval_labels_free(labels);
     return status;
 }

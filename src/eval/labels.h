@@ -22,6 +22,8 @@ typedef struct eval_labels {
 /* task, split: see eval_source in eval/set.h. */
 pclr_status eval_labels_read(eval_labels *labels, const char *path, const char *task, const char *split, pclr_error *error);
 void eval_labels_free(eval_labels *labels);
+/* By the file's first bytes. */
+bool eval_labels_is_dataset(const char *path);
 /* Record id of a path: base name without ".hea". From the arena; NULL without memory. */
 char *eval_record_id(arena *memory, const char *name);
 

@@ -30,7 +30,8 @@ void names_index_free(names_index *index)
     *index = (names_index){0};
 }
 
-size_t names_range(const names_index *index, const char *name, size_t *first)
+/* Place in the order of the first name that is not below. */
+static size_t lower_bound(const names_index *index, const char *name)
 {
     size_t low = 0, high = index->count;
     while (low < high) {
@@ -40,15 +41,20 @@ size_t names_range(const names_index *index, const char *name, size_t *first)
         else
             high = middle;
     }
-    *first = low;
-    while (high < index->count && strcmp(index->name[index->order[high]], name) == 0) high++;
-    return high - low;
+    return low;
+}
+
+size_t names_range(const names_index *index, const char *name, size_t *first)
+{
+    size_t end = *first = lower_bound(index, name);
+    while (end < index->count && strcmp(index->name[index->order[end]], name) == 0) end++;
+    return end - *first;
 }
 
 int64_t names_find(const names_index *index, const char *name)
 {
-    size_t first;
-    return names_range(index, name, &first) > 0 ? (int64_t)index->order[first] : -1;
+    size_t at = lower_bound(index, name);
+    return at < index->count && strcmp(index->name[index->order[at]], name) == 0 ? (int64_t)index->order[at] : -1;
 }
 
 bool names_duplicate(const names_index *index, size_t *first, size_t *second)

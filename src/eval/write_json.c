@@ -119,7 +119,7 @@ pclr_status evaluation_write_json(pclr_evaluation *e, pclr_error *error)
                   "labels", e->labels, "task", text_or_null(e->task), "split", text_or_null(e->split), "unit",
                   e->segments ? "segment" : "record", "records", (json_int_t)e->set.records, "patients", (json_int_t)e->set.patients,
                   "classes_defined", (json_int_t)e->defined, "validation_records", (json_int_t)e->validation_records);
-    json_t *rest = json_pack("{s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interval", intervals(e), "specificity_for_sensitivity",
+    json_t *rest = json_pack("{s:s, s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "predictions_sha256", e->predictions_hash, "labels_sha256", e->labels_hash, "interval", intervals(e), "specificity_for_sensitivity",
                              e->specificity, "prevalence_for_ppv", e->prevalence > 0 ? json_real(e->prevalence) : json_null(),
                              "temperature", write_number(e->temperature), "model_temperature", write_number(e->model_temperature),
                              "overall", overall, "classes", classes, "groups", groups(e), "notes", notes);

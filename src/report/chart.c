@@ -2,6 +2,7 @@
 #include "report/chart.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { WIDTH = 340, HEIGHT = 290, LEFT = 50, RIGHT = 12, TOP = 28, BOTTOM = 44 };
 
@@ -12,17 +13,34 @@ const char *chart_colour(int k)
     return colours[(size_t)k % (sizeof colours / sizeof *colours)];
 }
 
-void html_escape(text *out, const char *words)
+void html_escape_part(text *out, const char *words, size_t length)
 {
-    for (const char *p = words; *p != '\0'; p++) {
+    for (const char *p = words; p < words + length; p++) {
         switch (*p) {
-        case '&': text_add(out, "&amp;"); break;
-        case '<': text_add(out, "&lt;"); break;
-        case '>': text_add(out, "&gt;"); break;
-        case '"': text_add(out, "&quot;"); break;
-        default: text_add_bytes(out, p, 1);
+        case '&':
+            text_add(out, "&amp;");
+            break;
+        case '<':
+            text_add(out, "&lt;");
+            break;
+        case '>':
+            text_add(out, "&gt;");
+            break;
+        case '"':
+            text_add(out, "&quot;");
+            break;
+        case '\'':
+            text_add(out, "&#39;");
+            break;
+        default:
+            text_add_bytes(out, (unsigned char)*p < ' ' && *p != '\n' && *p != '\t' ? " " : p, 1);
         }
     }
+}
+
+void html_escape(text *out, const char *words)
+{
+    html_escape_part(out, words, strlen(words));
 }
 
 static double px(const chart *c, double x)
@@ -46,8 +64,8 @@ static void draw_ticks(const chart *c)
 {
     double step = tick_step(c->x_high - c->x_low);
     for (double x = ceil(c->x_low / step - 1e-9) * step; x <= c->x_high + step * 1e-9; x += step)
-        text_add(c->out, "<path class=g d='M%.1f %d V%d'/><text x='%.1f' y='%d' text-anchor=middle>%g</text>", px(c, x), TOP, HEIGHT - BOTTOM,
-                 px(c, x), HEIGHT - BOTTOM + 14, fabs(x) < step * 1e-9 ? 0 : x);
+        text_add(c->out, "<path class=g d='M%.1f %d V%d'/><text x='%.1f' y='%d' text-anchor=middle>%g</text>", px(c, x), TOP,
+                 HEIGHT - BOTTOM, px(c, x), HEIGHT - BOTTOM + 14, fabs(x) < step * 1e-9 ? 0 : x);
     step = tick_step(c->y_high - c->y_low);
     for (double y = ceil(c->y_low / step - 1e-9) * step; y <= c->y_high + step * 1e-9; y += step)
         text_add(c->out, "<path class=g d='M%d %.1f H%d'/><text x='%d' y='%.1f' text-anchor=end>%g</text>", LEFT, py(c, y), WIDTH - RIGHT,
@@ -63,7 +81,8 @@ void chart_begin(const chart *c)
     text_add(c->out, "</text>");
     draw_ticks(c);
     text_add(c->out, "<text x='%d' y='%d' text-anchor=middle>%s</text>", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, c->x_label);
-    text_add(c->out, "<text transform='translate(13 %d) rotate(-90)' text-anchor=middle>%s</text>", (TOP + HEIGHT - BOTTOM) / 2, c->y_label);
+    text_add(c->out, "<text transform='translate(13 %d) rotate(-90)' text-anchor=middle>%s</text>", (TOP + HEIGHT - BOTTOM) / 2,
+             c->y_label);
 }
 
 void chart_line(const chart *c, const double *x, const double *y, size_t n, int colour)

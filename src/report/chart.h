@@ -11,15 +11,16 @@ typedef struct chart {
     double x_low, x_high, y_low, y_high; /* data range */
 } chart;
 
-void chart_begin(const chart *c);                                                                  /* frame, ticks and labels */
-void chart_line(const chart *c, const double *x, const double *y, size_t n, int colour);           /* NaN parts the line */
+void chart_begin(const chart *c);                                                        /* frame, ticks and labels */
+void chart_line(const chart *c, const double *x, const double *y, size_t n, int colour); /* NaN parts the line */
 void chart_band(const chart *c, const double *x, const double *low, const double *high, size_t n, int colour);
 void chart_dot(const chart *c, double x, double y, int colour);
-void chart_guide(const chart *c, double x0, double y0, double x1, double y1);                      /* dashed grey line */
+void chart_guide(const chart *c, double x0, double y0, double x1, double y1); /* dashed grey line */
 void chart_end(const chart *c);
 /* Colour of the k-th series, as CSS. */
 const char *chart_colour(int k);
-/* Text with &, <, > and quotes escaped. */
+/* Text with &, <, > and quotes escaped, and control characters as spaces. */
 void html_escape(text *out, const char *words);
+void html_escape_part(text *out, const char *words, size_t length);
 
 #endif

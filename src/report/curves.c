@@ -16,8 +16,10 @@ static void trace(const ranking *r, const uint16_t *weight, double *roc, double 
     for (size_t k = 0; k < CURVE_POINTS; k++) roc[k] = precision[k] = defined ? 0 : NAN;
     for (size_t i = 0; i < r->n && defined; i++) {
         double w = weight ? weight[r->record[i]] : 1;
-        if (r->flags[i] & RANKING_POSITIVE) tp += w;
-        else fp += w;
+        if (r->flags[i] & RANKING_POSITIVE)
+            tp += w;
+        else
+            fp += w;
         if (!(r->flags[i] & RANKING_GROUP_END) || tp + fp <= 0) continue;
         /* This threshold serves every grid point at or beyond its false-alarm rate, and every recall up to its own. */
         size_t from = (size_t)ceil(fp / a.negatives * (CURVE_POINTS - 1) - 1e-9);

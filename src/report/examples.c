@@ -41,31 +41,52 @@ static pclr_status find_mistakes(const pclr_evaluation *e, mistake **list, size_
     return PCLR_OK;
 }
 
+/* " QTc" of "qtc_median", " P amplitude" of "p_amplitude_median". */
+static void add_feature_name(text *out, const char *name)
+{
+    static const char *const waves[][2] = {{"rr", "RR"}, {"pr", "PR"}, {"qrs", "QRS"}, {"qtc", "QTc"}, {"p", "P"}, {"t", "T"}, {"r", "R"}};
+    for (const char *word = name; *word;) {
+        size_t length = strcspn(word, "_");
+        const char *known = NULL;
+        for (size_t k = 0; k < sizeof waves / sizeof *waves; k++) {
+            if (strlen(waves[k][0]) == length && memcmp(word, waves[k][0], length) == 0) known = waves[k][1];
+        }
+        if (length != 6 || memcmp(word, "median", 6) != 0) {
+            text_add(out, " ");
+            html_escape_part(out, known ? known : word, known ? strlen(known) : length);
+        }
+        word += length + (word[length] == '_');
+    }
+}
+
 /* Medians over the beats, by the plain definitions of the feature table. */
 static void add_measurements(text *out, const pclr_record *record, const pclr_fiducials *marks)
 {
     const pclr_feature_layout *layout = pclr_feature_layout_find(NULL);
     float value[512];
     uint8_t valid[512];
+    size_t shown = 0;
     if (layout == NULL || layout->count > 512 ||
         pclr_features_compute(layout, record, marks, 0, (double)record->samples, value, valid, NULL, NULL) != PCLR_OK)
         return;
-    text_add(out, "<p class=dim>%zu beats, signal quality %.2f", marks->beats, (double)marks->quality);
+    text_add(out, "<p class=dim>%zu beats, signal quality %.2f; medians:", marks->beats, (double)marks->quality);
     for (size_t k = 0; k < layout->count; k++) {
         const char *name = pclr_feature_name(layout, k);
         if (!valid[k] || strstr(name, "median") == NULL) continue;
-        text_add(out, "; ");
-        html_escape(out, name);
+        text_add(out, "%s", shown++ ? ";" : "");
+        add_feature_name(out, name);
         text_add(out, " %.3g ", (double)value[k]);
         html_escape(out, pclr_feature_unit(layout, k));
     }
     text_add(out, "</p>\n");
 }
 
-static void add_scores(text *out, const pclr_evaluation *e, const mistake *m)
+static void add_scores(report_page *p, const mistake *m)
 {
+    const pclr_evaluation *e = p->evaluation[0];
     const eval_set *set = &e->set;
-    text_add(out, "<h3>%s of ", m->positive ? "Missed" : "False alarm");
+    text *out = &p->out;
+    text_add(out, "<div class=example><h3>%s ", m->positive ? "Missed" : "False alarm of");
     html_escape(out, set->class_name[m->class_index]);
     text_add(out, ": record ");
     html_escape(out, set->id[m->record]);
@@ -78,7 +99,15 @@ static void add_scores(text *out, const pclr_evaluation *e, const mistake *m)
         html_escape(out, set->class_name[c]);
         any = true;
     }
-    text_add(out, "%s</p>\n", any ? "" : " none");
+    text_add(out, "%s.", any ? "" : " none");
+    for (size_t k = 1; k < p->count && p->options->comparison; k++) { /* the same records in the same order */
+        const pclr_evaluation *other = p->evaluation[k];
+        text_add(out, " ");
+        html_escape(out, page_name(p, k));
+        text_add(out, ": score %.4g, threshold %.4g.", other->set.score[m->record * set->classes + m->class_index],
+                 other->class_result[m->class_index].threshold);
+    }
+    text_add(out, "</p>\n");
 }
 
 static pclr_status add_example(report_page *p, const pclr_dataset *dataset, const mistake *m, pclr_error *error)
@@ -92,10 +121,11 @@ static pclr_status add_example(report_page *p, const pclr_dataset *dataset, cons
     if (row < 0) return PCLR_OK;
     TRY_GOTO(pclr_dataset_record(dataset, (size_t)row, &record, error));
     TRY_GOTO(pclr_fiducials_compute(&marks, record, NULL, error));
-    add_scores(&p->out, p->evaluation[0], m);
+    add_scores(p, m);
     add_measurements(&p->out, record, marks);
     if (record->leads >= PCLR_LEAD_STANDARD) options.layout = "paper";
     TRY_GOTO(page_plot(&p->out, record, marks, &options, error));
+    text_add(&p->out, "</div>\n");
 done:
     pclr_fiducials_destroy(&marks);
     pclr_record_destroy(&record);

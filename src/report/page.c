@@ -9,24 +9,50 @@
 static const char style[] =
     "<style>\n"
     ":root{color-scheme:light}*{box-sizing:border-box}\n"
-    "body{font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:#16181d;background:#fff;max-width:1180px;margin:0 auto;padding:1rem}\n"
-    "h1{font-size:1.6rem;line-height:1.2;margin:.4rem 0}h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-bottom:2px solid #e4e6eb}h3{font-size:1rem;margin:1rem 0 .2rem}\n"
-    "p,li{max-width:75ch}.dim{color:#5b6270;font-size:.875rem}\n"
-    ".cards{display:flex;flex-wrap:wrap;gap:.8rem}.card{border:1px solid #d9dce3;border-left:6px solid;border-radius:6px;padding:.6rem 1rem;min-width:220px}\n"
-    ".card b{font-size:1.5rem;display:block}.scroll{overflow-x:auto}\n"
-    "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}th,td{padding:.25rem .7rem;border-bottom:1px solid #e4e6eb;text-align:right;white-space:nowrap}\n"
-    "th:first-child,td:first-child{text-align:left}thead th{border-bottom:2px solid #b9bec9}td i{color:#5b6270;font-style:normal}\n"
+    "body{font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:#16181d;background:#fff;max-width:1180px;margin:0 auto;"
+    "padding:1rem}\n"
+    "h1{font-size:1.6rem;line-height:1.2;margin:.4rem 0 1rem}h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-bottom:2px solid #e4e6eb}"
+    "h3{font-size:1rem;margin:1.2rem 0 .2rem}\n"
+    "p,li{max-width:80ch}.dim{color:#5b6270;font-size:.875rem}h2+.dim,h3+.dim{margin:.2rem 0 .7rem}\n"
+    ".cards{display:flex;flex-wrap:wrap;gap:.8rem}.card{border:1px solid #d9dce3;border-left:6px solid;border-radius:6px;padding:.6rem "
+    "1rem;"
+    "flex:1 1 240px;max-width:420px;overflow-wrap:anywhere}\n"
+    ".card b{font-size:1.7rem;line-height:1.3;display:block}.findings{padding-left:1.2rem}.scroll{overflow-x:auto;margin:.4rem 0}\n"
+    "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}th,td{padding:.25rem .6rem;border-bottom:1px solid "
+    "#e4e6eb;text-align:right;white-space:nowrap}\n"
+    "th:first-child,td:first-child,.name{text-align:left}.stack i{display:block}.forest .dim{font-size:.8rem}thead th{border-bottom:2px "
+    "solid #b9bec9;vertical-align:bottom}td i,p i,li "
+    "i{color:#5b6270;"
+    "font-style:normal}td[rowspan]{vertical-align:top}caption{text-align:left;padding:.2rem 0;font-weight:600}\n"
+    ".forest td{vertical-align:middle}.forest td:first-child{white-space:normal;min-width:5.5rem}.forest .plot{padding:0 "
+    ".3rem;width:260px;min-width:130px}.forest .plot svg{display:block;width:100%;"
+    "height:auto}.axis td{border:0}.dot{font-size:.7em;vertical-align:.15em}\n"
+    ".confusion{margin:.3rem 1.2rem .6rem 0}.confusion td{font-size:1.1rem;text-align:center;padding:.5rem 1rem}.right{background:#dcebf5}"
+    ".wrong{background:#fbe6da}.heat td,.heat th{padding:.2rem .5rem}.heat td{min-width:2.6rem}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,1fr));gap:.8rem}.chart{width:100%;height:auto}\n"
-    "svg text{font:11px system-ui,sans-serif;fill:#333}svg .t{font-weight:600;font-size:12px}svg .g{stroke:#e8eaee;fill:none}svg .d{stroke:#999;stroke-dasharray:4 3;fill:none}\n"
-    ".legend span{display:inline-block;margin-right:1.2rem}.legend i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.35rem;vertical-align:-1px}\n"
-    ".note{background:#fff7e0;border-left:4px solid #e0a800;padding:.3rem .8rem;margin:.3rem 0;font-size:.9rem}\n"
-    ".ecg{width:100%;height:auto;border:1px solid #e4c9c5;min-width:560px}pre{background:#f5f6f8;padding:.7rem;overflow-x:auto;font-size:.8rem}details{margin:.4rem 0}summary{cursor:pointer}\n"
-    "@media print{body{font-size:10.5pt;max-width:none;padding:0}h2{break-after:avoid}.chart,.card,figure,table tr{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}.scroll{overflow:visible}}\n"
+    "svg text{font:11px system-ui,sans-serif;fill:#333}svg .t{font-weight:600;font-size:12px}svg .g{stroke:#e8eaee;fill:none}"
+    "svg .d{stroke:#999;stroke-dasharray:4 3;fill:none}\n"
+    ".legend{margin:.3rem 0}.legend span{display:inline-block;margin-right:1.2rem}.legend i{display:inline-block;width:.8rem;height:.8rem;"
+    "border-radius:2px;margin-right:.35rem;vertical-align:-1px}\n"
+    ".note{background:#fff7e0;border-left:4px solid #e0a800;padding:.4rem .9rem;margin:.8rem 0;font-size:.9rem;overflow-wrap:anywhere}"
+    ".note ul{margin:.2rem 0;padding-left:1.1rem}\n"
+    ".ecg{width:100%;height:auto;border:1px solid "
+    "#e4c9c5;min-width:560px}pre{background:#f5f6f8;padding:.7rem;overflow-x:auto;font-size:.8rem;"
+    "white-space:pre-wrap;overflow-wrap:anywhere}details{margin:.5rem 0}summary{cursor:pointer;color:#0b5cad}\n"
+    "@media(max-width:600px){body{padding:.7rem;font-size:15px}table{font-size:.8rem}th,td{padding:.2rem .35rem}.card{max-width:none}"
+    ".forest .plot{min-width:110px;width:130px}.narrow i{display:block}}\n"
+    "@media "
+    "print{@page{size:A4;margin:14mm}details:not(.long)::details-content{content-visibility:visible}body{font-size:9.5pt;max-width:none;padding:0}h2,"
+    "h3,.dim{break-after:avoid}.chart,.card,figure,tr,"
+    ".example{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}.scroll{overflow:visible}table{font-size:8pt}th,td{padding:."
+    "15rem "
+    ".35rem;white-space:normal}.ecg{min-width:0}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
     "</style>\n";
 
 void page_head(text *out, const char *title)
 {
-    text_add(out, "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'>\n<title>");
+    text_add(out, "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
+                  "content='width=device-width,initial-scale=1'>\n<title>");
     html_escape(out, title);
     text_add(out, "</title>\n");
     text_add_bytes(out, style, sizeof style - 1);
@@ -56,9 +82,12 @@ int64_t page_class(const report_page *p, size_t k, size_t c)
 
 void page_estimate(text *out, pclr_estimate e)
 {
-    if (!e.defined) text_add(out, "<i>undefined</i>");
-    else if (isnan(e.low)) text_add(out, "%.3f", e.value);
-    else text_add(out, "%.3f <i>[%.3f, %.3f]</i>", e.value, e.low, e.high);
+    if (!e.defined)
+        text_add(out, "<i>undefined</i>");
+    else if (isnan(e.low))
+        text_add(out, "%.3f", e.value);
+    else
+        text_add(out, "%.3f <i>[%.3f, %.3f]</i>", e.value, e.low, e.high);
 }
 
 void page_legend(report_page *p)
@@ -73,6 +102,20 @@ void page_legend(report_page *p)
     text_add(&p->out, "</p>\n");
 }
 
+void page_system(report_page *p, size_t k)
+{
+    if (p->count > 1) text_add(&p->out, "<b class=dot style='color:%s'>●</b> ", chart_colour((int)k));
+    html_escape(&p->out, page_name(p, k));
+}
+
+void page_p(text *out, double p, double limit)
+{
+    if (p <= limit * (1 + 1e-9))
+        text_add(out, "&le; %.2g", limit);
+    else
+        text_add(out, "%.*f", p < 0.001 ? 4 : 3, p);
+}
+
 static void add_base64(text *out, const char *data, size_t size)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -80,12 +123,14 @@ static void add_base64(text *out, const char *data, size_t size)
         uint32_t v = (uint32_t)(uint8_t)data[i] << 16;
         if (i + 1 < size) v |= (uint32_t)(uint8_t)data[i + 1] << 8;
         if (i + 2 < size) v |= (uint8_t)data[i + 2];
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], i + 1 < size ? digits[v >> 6 & 63] : '=', i + 2 < size ? digits[v & 63] : '='};
+        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], i + 1 < size ? digits[v >> 6 & 63] : '=',
+                        i + 2 < size ? digits[v & 63] : '='};
         text_add_bytes(out, four, 4);
     }
 }
 
-pclr_status page_plot(text *out, const pclr_record *record, const pclr_fiducials *fiducials, const pclr_plot_options *options, pclr_error *error)
+pclr_status page_plot(text *out, const pclr_record *record, const pclr_fiducials *fiducials, const pclr_plot_options *options,
+                      pclr_error *error)
 {
     paper_page page;
     char *svg = NULL;

@@ -10,13 +10,14 @@
 
 enum { MM_PER_SECOND = 25, MM_PER_MV = 10, COLUMNS = 4, GRID_ROWS = 3 };
 static const double margin = 6, header = 14, footer = 8, pulse_width = 10; /* mm */
-static const double grid_row = 30, lone_row = 20;                         /* mm */
-static const double densest = 0.12;                                       /* mm between points of a trace */
+static const double grid_row = 30, lone_row = 20;                          /* mm */
+static const double densest = 0.12;                                        /* mm between points of a trace */
 
 typedef struct colour {
     double r, g, b, a;
 } colour;
-static const colour background = {1, 0.985, 0.98, 1}, fine = {0.96, 0.80, 0.78, 1}, coarse = {0.90, 0.58, 0.55, 1}, ink = {0.07, 0.07, 0.09, 1};
+static const colour background = {1, 0.985, 0.98, 1}, fine = {0.96, 0.80, 0.78, 1}, coarse = {0.90, 0.58, 0.55, 1},
+                    ink = {0.07, 0.07, 0.09, 1};
 static const colour of_p = {0.10, 0.37, 0.80, 1}, of_qrs = {0.03, 0.50, 0.25, 1}, of_t = {0.60, 0.15, 0.75, 1};
 
 static const pclr_lead grid_lead[GRID_ROWS][COLUMNS] = {{PCLR_LEAD_I, PCLR_LEAD_AVR, PCLR_LEAD_V1, PCLR_LEAD_V4},
@@ -55,11 +56,12 @@ pclr_status paper_layout(paper_page *page, const pclr_record *record, const pclr
 
     *page = (paper_page){.record = record, .fiducials = marks ? fiducials : NULL, .title = o->title, .first = o->first};
     if (!(o->first >= 0) || o->first >= length || !(o->seconds >= 0) || record->leads == 0)
-        return error_set(error, PCLR_E_ARGUMENT, "%s: nothing to draw from %g s on; the recording has %zu leads of %g s", record->id, o->first,
-                         record->leads, length);
+        return error_set(error, PCLR_E_ARGUMENT, "%s: nothing to draw from %g s on; the recording has %zu leads of %g s", record->id,
+                         o->first, record->leads, length);
     page->seconds = fmin(o->seconds > 0 ? o->seconds : 10, length - o->first);
     page->grid = has_standard_leads(record) && !marks;
-    if (o->layout && strcmp(o->layout, "rows") == 0) page->grid = false;
+    if (o->layout && strcmp(o->layout, "rows") == 0)
+        page->grid = false;
     else if (o->layout && strcmp(o->layout, "paper") == 0) {
         if (!has_standard_leads(record))
             return error_set(error, PCLR_E_ARGUMENT, "%s: layout 'paper' needs the 12 standard leads; use 'rows'", record->id);
@@ -148,8 +150,10 @@ static void draw_trace(cairo_t *cr, const pclr_record *record, const strip *s)
         size_t points[2] = {low < high ? low : high, low < high ? high : low};
         for (int k = 0; k < (low == high ? 1 : 2); k++) {
             double x = x_of(record, s, (double)points[k]), y = y_of(s, (double)signal[points[k]]);
-            if (pen) cairo_line_to(cr, x, y);
-            else cairo_move_to(cr, x, y);
+            if (pen)
+                cairo_line_to(cr, x, y);
+            else
+                cairo_move_to(cr, x, y);
             pen = true;
         }
     }
@@ -291,7 +295,9 @@ void paper_draw(const paper_page *page, cairo_t *cr)
     cairo_paint(cr);
     rule(cr, 1, page->width, page->height, fine, 0.06);
     rule(cr, 5, page->width, page->height, coarse, 0.12);
-    if (page->grid) draw_grid_rows(cr, page);
-    else draw_lone_rows(cr, page);
+    if (page->grid)
+        draw_grid_rows(cr, page);
+    else
+        draw_lone_rows(cr, page);
     draw_words(cr, page);
 }

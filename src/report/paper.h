@@ -11,9 +11,9 @@ typedef struct paper_page {
     const pclr_record *record;
     const pclr_fiducials *fiducials; /* NULL: no marks */
     const char *title;
-    double first, seconds;           /* part drawn */
-    bool grid;                       /* 3 rows of 4 leads and a rhythm strip; else a row a lead */
-    double width, height;            /* mm, from paper_layout */
+    double first, seconds; /* part drawn */
+    bool grid;             /* 3 rows of 4 leads and a rhythm strip; else a row a lead */
+    double width, height;  /* mm, from paper_layout */
 } paper_page;
 
 /* Chooses layout and size. PCLR_E_ARGUMENT when the part or the layout's name is impossible. */

@@ -38,7 +38,8 @@ static pclr_status render(const paper_page *page, plot_kind kind, text *out, pcl
     cairo_surface_t *surface;
     double w = page->width * points_per_mm, h = page->height * points_per_mm;
     if (kind == PLOT_PNG)
-        surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(page->width * pixels_per_mm), (int)ceil(page->height * pixels_per_mm));
+        surface =
+            cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(page->width * pixels_per_mm), (int)ceil(page->height * pixels_per_mm));
     else
         surface = kind == PLOT_SVG ? cairo_svg_surface_create_for_stream(collect, out, w, h)
                                    : cairo_pdf_surface_create_for_stream(collect, out, w, h);
@@ -65,10 +66,14 @@ pclr_status paper_svg(const paper_page *page, char **svg, size_t *size, pclr_err
 static pclr_status kind_of(const char *path, plot_kind *kind, pclr_error *error)
 {
     const char *extension = path_extension(path);
-    if (text_compare_nocase(extension, ".svg") == 0) *kind = PLOT_SVG;
-    else if (text_compare_nocase(extension, ".pdf") == 0) *kind = PLOT_PDF;
-    else if (text_compare_nocase(extension, ".png") == 0) *kind = PLOT_PNG;
-    else return error_set(error, PCLR_E_ARGUMENT, "%s: extension '%s'; plots are written as .svg, .png or .pdf", path, extension);
+    if (text_compare_nocase(extension, ".svg") == 0)
+        *kind = PLOT_SVG;
+    else if (text_compare_nocase(extension, ".pdf") == 0)
+        *kind = PLOT_PDF;
+    else if (text_compare_nocase(extension, ".png") == 0)
+        *kind = PLOT_PNG;
+    else
+        return error_set(error, PCLR_E_ARGUMENT, "%s: extension '%s'; plots are written as .svg, .png or .pdf", path, extension);
     return PCLR_OK;
 }
 

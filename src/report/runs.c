@@ -85,7 +85,7 @@ static void add_file(text *out, const char *run, const char *name, const char *t
     char *path = NULL, *data = NULL;
     size_t size;
     if (path_join(&path, run, name, NULL) == PCLR_OK && file_read(path, 1 << 20, &data, &size, NULL) == PCLR_OK) {
-        text_add(out, "<details><summary>%s</summary><pre>", title);
+        text_add(out, "<details class=long><summary>%s</summary><pre>", title);
         html_escape(out, data);
         text_add(out, "</pre></details>\n");
     }

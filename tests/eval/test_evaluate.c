@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pclr_evaluate and pclr_compare on files: what does not match is named; intervals cover. */
+/* pclr_evaluate and pclr_compare on files: what does not match is named. */
 #include "eval/oracle.h"
 
-#include "base/rng.h"
 #include "eval/bootstrap.h"
 #include "eval/evaluation.h"
 
@@ -117,55 +116,6 @@ static void compare_pairs_by_record(void **state)
     assert_int_equal(pclr_compare(&c, files, 1, l, &options, NULL, &error), PCLR_E_ARGUMENT);
 }
 
-/* n records of n / 2 patients, one class with normal scores a distance apart. */
-static void draw_set(eval_set *set, size_t n, uint64_t index)
-{
-    rng random = rng_make(5, "coverage", index);
-    *set = (eval_set){0};
-    assert_int_equal(arena_create(&set->memory, NULL), PCLR_OK);
-    assert_int_equal(eval_set_allocate(set, n, 1, NULL), PCLR_OK);
-    set->patients = n / 2;
-    for (size_t r = 0; r < n; r += 2) {
-        double shared = rng_normal(&random), patient_label = rng_uniform(&random) < 0.3;
-        for (size_t k = r; k < r + 2; k++) {
-            set->label[k] = (uint8_t)patient_label;
-            set->score[k] = 0.8 * shared + 0.6 * rng_normal(&random) + patient_label;
-            set->patient[k] = (uint32_t)(k / 2);
-        }
-    }
-}
-
-/* Difference of normals: AUROC = Phi(1 / sqrt 2) = 0.76025. Two records of a patient are alike, so an interval over records would be too
- * short; 400 sets give a standard error of 1.1 points for the coverage. */
-static void interval_over_patients_covers(void **state)
-{
-    (void)state;
-    const double truth = normal_cdf(1 / sqrt(2));
-    size_t covered[2] = {0}, sets = 400;
-    for (size_t k = 0; k < sets; k++) {
-        eval_set set;
-        scoring s;
-        resample draws;
-        eval_choices choices = {.areas_only = true};
-        draw_set(&set, 200, k);
-        assert_int_equal(scoring_create(&s, &set, &choices, NULL), PCLR_OK);
-        for (int kind = 0; kind < 2; kind++) {
-            resample_options options = {.count = 300, .seed = k, .kind = kind ? INTERVAL_BCA : INTERVAL_PERCENTILE, .threads = 1};
-            assert_int_equal(resample_create(&draws, &(const scoring *){&s}, 1, &options, NULL), PCLR_OK);
-            pclr_estimate e = resample_estimate(&draws, 0, 0);
-            covered[kind] += e.low <= truth && truth <= e.high;
-            resample_free(&draws);
-        }
-        scoring_free(&s);
-        eval_set_free(&set);
-    }
-    for (int kind = 0; kind < 2; kind++) {
-        double share = (double)covered[kind] / (double)sets;
-        print_message("coverage of the %s interval: %.3f\n", kind ? "BCa" : "percentile", share);
-        if (share < 0.91 || share > 0.98) fail_msg("coverage %.3f", share);
-    }
-}
-
 /* Classes with one positive patient among 40 stay defined in every resample, with and without strata. */
 static void rare_classes_stay_defined(void **state)
 {
@@ -196,11 +146,9 @@ static void rare_classes_stay_defined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_input_is_named),
-        cmocka_unit_test(mismatches_are_notes),
-        cmocka_unit_test(segments_are_averaged),
-        cmocka_unit_test(compare_pairs_by_record),
-        cmocka_unit_test(interval_over_patients_covers),
+        cmocka_unit_test(bad_input_is_named),        cmocka_unit_test(mismatches_are_notes),
+        cmocka_unit_test(segments_are_averaged),     cmocka_unit_test(compare_pairs_by_record),
+
         cmocka_unit_test(rare_classes_stay_defined),
     };
     if (mkdtemp(folder) == NULL) return 1;
