@@ -272,6 +272,19 @@ static bool deal_run(wfdb_group *g, const int32_t *raw, int64_t first_frame, siz
     return missing;
 }
 
+/* Format 16, the usual one, with one sample of each signal a frame goes from the bytes to each signal without a stop. data: of this run. */
+static bool deal_16(wfdb_group *g, const uint8_t *data, int64_t first_frame, size_t frames, int32_t *restrict scratch)
+{
+    bool missing = false;
+
+    for (size_t k = 0; k < g->signals; k++) {
+        const uint8_t *p = data + 2 * k;
+        for (size_t f = 0; f < frames; f++, p += 2 * g->signals) scratch[f] = (int16_t)word16(p);
+        missing |= wfdb_sink_put(&g->sink[k], first_frame, scratch, frames, 16);
+    }
+    return missing;
+}
+
 /* Format 8: every sample is a difference, so that reading starts at the file's first frame. */
 static void decode_8(const wfdb_group *g, const uint8_t *data, size_t frames, int32_t *level, int32_t *raw)
 {
@@ -300,6 +313,10 @@ static pclr_status read_plain(wfdb_group *g, int64_t first, int64_t frames, bool
     for (size_t k = 0; k < g->signals; k++) level[k] = (int32_t)g->signal[k].initial;
     for (int64_t at = f->decode ? first : 0; at < end; at += run) {
         int64_t n = end - at < run ? end - at : run;
+        if (f->format == 16 && stride == (int64_t)g->signals) {
+            *missing |= deal_16(g, data + 2 * at * stride, at, (size_t)n, scratch);
+            continue;
+        }
         if (f->decode) {
             f->decode(data, at * stride, (size_t)(n * stride), raw);
         } else {
