@@ -12,8 +12,10 @@ static void call_row(report_page *p, size_t k, size_t c)
     static const char *const shown[] = {"sensitivity", "specificity", "precision", "f1", "sensitivity_at", "ppv_at"};
     text_add(&p->out, "<tr><td>");
     html_escape(&p->out, e->set.class_name[c]);
-    text_add(&p->out, "</td><td class=name>");
-    page_system(p, k);
+    if (p->count > 1) {
+        text_add(&p->out, "</td><td class=name>");
+        page_system(p, k);
+    }
     if (isnan(x->threshold))
         text_add(&p->out, "</td><td>none</td><td>-</td><td>-</td><td>-</td><td>-</td>");
     else
@@ -32,10 +34,9 @@ static void call_table(report_page *p)
 {
     const pclr_evaluation *first = p->evaluation[0];
     text_add(&p->out,
-             "<div class=scroll><table class=stack><thead><tr><th>class</th><th "
-             "class=name>system</th><th>threshold</th><th>TP</th><th>FP</th><th>FN</th>"
+             "<div class=scroll><table class=stack><thead><tr><th>class</th>%s<th>threshold</th><th>TP</th><th>FP</th><th>FN</th>"
              "<th>TN</th><th>sensitivity</th><th>specificity</th><th>precision</th><th>F1</th><th>sens. at spec. %g</th>",
-             first->specificity);
+             p->count > 1 ? "<th class=name>system</th>" : "", first->specificity);
     if (first->prevalence > 0) text_add(&p->out, "<th>PPV at prev. %g</th>", first->prevalence);
     text_add(&p->out, "</tr></thead><tbody>\n");
     for (size_t c = 0; c < first->set.classes; c++) {
