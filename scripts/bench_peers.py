@@ -90,11 +90,10 @@ def run_ours(build, name, seconds, realtime):
 def engine_item(build, name, options):
     """One line of the table; the peak is put in when all are known."""
     peer = tuned(name, not options.no_compile, options.realtime)
-    ours, theirs, peak = [], [], 0
+    ours, theirs = [], []
     for _ in range(options.rounds):
         line, gemm = run_ours(build, name, options.seconds, options.realtime)
-        ours.append(line)
-        peak = max(peak, gemm)
+        ours.append({**line, "gemm": gemm})
         theirs.append(peer.measure(options.seconds, options.realtime))
     peer.stop()
     rate = ours[0]["unit"] != "ms"
@@ -105,7 +104,6 @@ def engine_item(build, name, options):
         peer_value = 1 / seconds
     else:
         peer_value = batch / seconds if rate else 1e3 * seconds
-    best["gemm"] = peak
     best.update(peer=f"{peer.label}, {theirs[0]['torch']}", peer_value=round(peer_value, 4))
     best["ratio"] = round(best["value"] / peer_value if rate else peer_value / best["value"], 3)
     if "memory" in best and not name.startswith("layer"):
@@ -116,7 +114,7 @@ def engine_item(build, name, options):
 
 
 def put_shares(items):
-    peak = max(max(item["value"], item["peer_value"]) for item in items if item["name"] == "gemm_peak_fp32")
+    peak = max(max(item["gemm"], item["peer_value"] if item["name"] == "gemm_peak_fp32" else 0) for item in items)
     for item in items:
         if "share_of_peak" in item:
             item["share_of_peak"] = round(item["share_of_peak"] * item["gemm"] / peak, 3)
