@@ -357,6 +357,23 @@ pclr_status config_to_yaml(const pclr_config *config, char **yaml, pclr_error *e
     return status;
 }
 
+void config_drop_section(char *yaml, const char *section)
+{
+    size_t length = strlen(section);
+    bool inside = false;
+    char *to = yaml;
+    for (char *line = yaml; *line;) {
+        char *end = strchr(line, '\n'), *next = end ? end + 1 : line + strlen(line);
+        if (line[0] != ' ') inside = strncmp(line, section, length) == 0 && line[length] == ':';
+        if (!inside) {
+            memmove(to, line, (size_t)(next - line));
+            to += next - line;
+        }
+        line = next;
+    }
+    *to = '\0';
+}
+
 pclr_status pclr_config_save(const pclr_config *config, const char *yaml_path, pclr_error *error)
 {
     char *yaml = NULL;

@@ -30,6 +30,8 @@ bool config_is(const pclr_config *config, const char *key, const char *value);
 pclr_status config_copy(pclr_config **copy, const pclr_config *config, pclr_error *error);
 /* The resolved configuration as YAML text (all keys) from mem_alloc; and reading it back from memory. */
 pclr_status config_to_yaml(const pclr_config *config, char **yaml, pclr_error *error);
+/* Takes the top-level mapping `section` out of such a text, in place. */
+void config_drop_section(char *yaml, const char *section);
 pclr_status config_from_yaml(pclr_config *config, const char *name, const char *yaml, size_t size, pclr_error *error);
 
 #endif

@@ -99,6 +99,8 @@ static pclr_status train_encoder(const study *s, const position *at, const pclr_
 /* Path of the cell's encoder; NULL for arms without pretraining. *ready false: another process is at it. */
 static pclr_status get_encoder(const study *s, const position *at, const pclr_config *config, char **path, bool *ready, pclr_error *error)
 {
+    /* settings that pretraining does not look at */
+    static const char *const downstream[] = {"probe", "finetune", "trees"};
     char *yaml = NULL, *identity = NULL;
     cell c = {0};
     cell_state state = CELL_DONE;
@@ -107,6 +109,7 @@ static pclr_status get_encoder(const study *s, const position *at, const pclr_co
     *ready = true;
     if (!at->arm->objective) return PCLR_OK;
     TRY_GOTO(config_to_yaml(config, &yaml, error));
+    for (size_t k = 0; k < sizeof downstream / sizeof *downstream; k++) config_drop_section(yaml, downstream[k]);
     TRY_GOTO(mem_printf(&identity, error, "%s\n%s", s->fingerprint, yaml));
     TRY_GOTO(cell_open(&c, s->folder, "pretrain", identity, error));
     TRY_GOTO(cell_claim(&c, &state, error));

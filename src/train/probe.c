@@ -187,6 +187,8 @@ static pclr_status begin_embeddings(embeddings *kept, const char *dataset_path, 
     TRY_GOTO(pclr_dataset_open(&dataset, dataset_path, error));
     TRY_GOTO(dataset_fingerprint(dataset, fingerprint, error));
     TRY_GOTO(config_to_yaml(config, &yaml, error));
+    config_drop_section(yaml, "trees");
+    config_drop_section(yaml, "finetune");
     TRY_GOTO(mem_printf(&key, error, "%s\n%s\n%s", fingerprint, options->encoder ? options->encoder : "", yaml));
     status = embeddings_begin(kept, key, pclr_dataset_records(dataset), error);
 done:

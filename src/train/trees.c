@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "train/predictions.h"
 
-enum { STUDY_ROUNDS = 400 };
+enum { STUDY_ROUNDS = 200 };
 
 pclr_status trees_features(const pool *p, size_t record, float *feature, pclr_error *error)
 {
