@@ -5,7 +5,7 @@
 set -eu
 
 packages="gcc libc6-dev make cmake ninja-build pkg-config libhdf5-dev libdnnl-dev libopenblas-dev liblapacke-dev libflac-dev libxml2-dev
-libmatio-dev libedf-dev libjansson-dev libyaml-dev liblbfgs-dev libkissfft-dev libcairo2-dev zlib1g-dev libcmocka-dev libxgboost-dev"
+libmatio-dev libedf-dev libjansson-dev libyaml-dev liblbfgs-dev libkissfft-dev libcairo2-dev zlib1g-dev libxgboost-dev libcmocka-dev"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     exit 0 # not a Debian: CMake names the libraries that are missing
