@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "base/text.h"
 #include "train/predictions.h"
 
 enum { STUDY_ROUNDS = 200 };
