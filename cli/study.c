@@ -4,6 +4,7 @@
 static const cli_option OPTIONS[] = {
     {.name = "config", .letter = 'c', .type = CLI_TEXT, .argument = "STUDY.yaml", .required = true, .help = "the plan"},
     {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "DIR", .required = true, .help = "study folder; run again to go on"},
+    {.name = "ablation", .type = CLI_FLAG, .help = "add the plan's first PhysioCLR entry without each of its terms"},
     {.name = NULL},
 };
 
@@ -27,7 +28,8 @@ static int run(cli_context *c)
 {
     pclr_error error = {0};
     pclr_callbacks callbacks = cli_callbacks(c);
-    if (pclr_study(cli_argument(c, 0), cli_text(c, "config"), cli_text(c, "output"), &callbacks, &error) != PCLR_OK)
+    if (pclr_study(cli_argument(c, 0), cli_text(c, "config"), cli_text(c, "output"), cli_flag(c, "ablation"), &callbacks, &error) !=
+        PCLR_OK)
         return cli_fail(c, &error);
     return print_file(c, cli_text(c, "output"), cli_json(c) ? "study.json" : "study.csv");
 }

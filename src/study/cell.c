@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -114,4 +116,29 @@ pclr_status cell_finish(const cell *c, json_t *result, pclr_error *error)
     mem_free(path);
     cell_release(c);
     return status;
+}
+
+void cell_peak_reset(void)
+{
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (!f) return;
+    (void)fputs("5", f); /* 5: the peak of resident memory (Linux, proc(5)) */
+    (void)fclose(f);
+}
+
+double cell_peak_bytes(void)
+{
+    char line[128];
+    double kib = 0.0;
+    struct rusage usage;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *p = line + 6;
+        if (strncmp(line, "VmHWM:", 6) != 0) continue;
+        while (*p == ' ' || *p == '\t') p++;
+        (void)scan_double(&p, &kib);
+    }
+    if (f) (void)fclose(f);
+    if (kib == 0.0 && getrusage(RUSAGE_SELF, &usage) == 0) kib = (double)usage.ru_maxrss;
+    return 1024.0 * kib;
 }

@@ -27,6 +27,9 @@ pclr_status cell_finish(const cell *c, json_t *result, pclr_error *error);
 void cell_release(const cell *c);
 /* cell.json of a finished cell; NULL: not done or damaged. */
 json_t *cell_result(const cell *c);
+/* Largest resident memory of this process since the last reset, in bytes; since its start where the system cannot reset it. */
+void cell_peak_reset(void);
+double cell_peak_bytes(void);
 pclr_status cell_path(const cell *c, const char *name, char **path, pclr_error *error);
 
 #endif

@@ -7,8 +7,8 @@
 #include "base/text.h"
 
 static const char *const plan_keys[] = {"tasks",  "split",     "evaluate", "objectives", "encoders", "methods",
-                                        "inputs", "fractions", "seeds",    "ablation",   "set"};
-static const char *const arm_keys[] = {"name", "objective", "set", "methods", "inputs"};
+                                        "inputs", "fractions", "seeds",    "ablation",   "set",      "pretrain"};
+static const char *const arm_keys[] = {"name", "objective", "set", "methods", "inputs", "pretrain", "after"};
 
 enum { PLAN_KEYS = sizeof plan_keys / sizeof *plan_keys, ARM_KEYS = sizeof arm_keys / sizeof *arm_keys };
 
@@ -49,26 +49,45 @@ static pclr_status list_of(json_t *root, const char *path, const char *key, cons
     return PCLR_OK;
 }
 
-/* Terms of PhysioCLR, each switched off (or set otherwise) alone. */
-static const char *const ablation[][2] = {
+/* Terms and choices of PhysioCLR, each switched off (or set otherwise) alone. */
+static const char *const terms[][2] = {
     {"without shuffled view", "{\"objective.positives_shuffle\": \"false\"}"},
     {"without pairs", "{\"objective.positives_pair\": \"false\"}"},
     {"without neighbours", "{\"objective.positives_neighbours\": \"false\"}"},
     {"without contrast", "{\"objective.contrastive\": \"none\"}"},
     {"without reconstruction", "{\"objective.alpha\": \"0\", \"objective.beta\": \"0\"}"},
     {"without peak term", "{\"objective.beta\": \"0\"}"},
+    {"without feature regression", "{\"objective.regression\": \"0\"}"},
     {"denominator of all", "{\"objective.denominator\": \"all\"}"},
-    {"as released", "{\"objective.contrastive\": \"official\"}"},
+    {"contrast as released", "{\"objective.contrastive\": \"official\"}"},
 };
-enum { ABLATIONS = sizeof ablation / sizeof *ablation };
+enum { TERMS = sizeof terms / sizeof *terms };
+
+/* The first entry that pretrains by PhysioCLR; NULL: the plan has none. */
+static json_t *find_physioclr(json_t *objectives)
+{
+    for (size_t k = 0; k < json_array_size(objectives); k++) {
+        json_t *entry = json_array_get(objectives, k);
+        const char *name = json_is_string(entry) ? json_string_value(entry) : json_string_value(json_object_get(entry, "objective"));
+        if (!name) name = json_string_value(json_object_get(entry, "name"));
+        if (name && strcmp(name, "physioclr") == 0) return entry;
+    }
+    return NULL;
+}
 
 static void add_ablation(json_t *objectives)
 {
-    for (size_t k = 0; k < ABLATIONS; k++) {
-        json_t *arm = json_object(), *set = json_loads(ablation[k][1], 0, NULL);
-        json_object_set_new(arm, "name", json_string(ablation[k][0]));
+    json_t *whole = find_physioclr(objectives);
+    for (size_t k = 0; k < TERMS; k++) {
+        json_t *arm = json_is_object(whole) ? json_deep_copy(whole) : json_object(), *change = json_loads(terms[k][1], 0, NULL);
+        json_t *set = json_object_get(arm, "set");
+        json_object_set_new(arm, "name", json_string(terms[k][0]));
         json_object_set_new(arm, "objective", json_string("physioclr"));
-        json_object_set_new(arm, "set", set);
+        if (json_is_object(set))
+            json_object_update(set, change);
+        else
+            json_object_set(arm, "set", change);
+        json_decref(change);
         json_array_append_new(objectives, arm);
     }
 }
@@ -87,6 +106,28 @@ static void apply_special(study_arm *arm, json_t *entry)
     json_object_set_new(entry, "inputs", json_pack("[s]", "features"));
     arm->inputs = json_object_get(entry, "inputs");
     arm->seeded = boosted;
+}
+
+/* An optional text under `key`; NULL where absent. */
+static pclr_status text_of(const json_t *mapping, const char *path, const char *key, const char **out, pclr_error *error)
+{
+    const json_t *value = json_object_get(mapping, key);
+    *out = json_string_value(value);
+    if (value && !*out) return error_set(error, PCLR_E_ARGUMENT, "%s: %s: expected one plain value", path, key);
+    return PCLR_OK;
+}
+
+/* The earlier arm that `entry` goes on from. */
+static pclr_status find_after(const study_plan *plan, const json_t *entry, study_arm *arm, const char *path, pclr_error *error)
+{
+    const char *after = NULL;
+    arm->after = -1;
+    TRY(text_of(entry, path, "after", &after, error));
+    if (!after) return PCLR_OK;
+    for (size_t k = 0; k < plan->arms; k++)
+        if (strcmp(plan->arm[k].name, after) == 0 && plan->arm[k].objective) arm->after = (ptrdiff_t)k;
+    if (arm->after >= 0) return PCLR_OK;
+    return error_set(error, PCLR_E_ARGUMENT, "%s: after: \"%s\" is no pretrained entry above \"%s\"", path, after, arm->name);
 }
 
 static pclr_status read_arm(study_plan *plan, json_t *objectives, size_t k, const char *path, const json_t *methods, const json_t *inputs,
@@ -114,24 +155,29 @@ static pclr_status read_arm(study_plan *plan, json_t *objectives, size_t k, cons
     arm->seeded = true;
     if (json_object_get(entry, "methods")) TRY(list_of(entry, path, "methods", "probe", &arm->methods, error));
     if (json_object_get(entry, "inputs")) TRY(list_of(entry, path, "inputs", "embedding", &arm->inputs, error));
+    TRY(text_of(json_object_get(entry, "pretrain") ? entry : plan->root, path, "pretrain", &arm->pretrain, error));
+    TRY(find_after(plan, entry, arm, path, error));
     apply_special(arm, entry);
     return PCLR_OK;
 }
 
-static pclr_status read_arms(study_plan *plan, const char *path, const json_t *methods, const json_t *inputs, pclr_error *error)
+static pclr_status read_arms(study_plan *plan, const char *path, bool with_ablation, const json_t *methods, const json_t *inputs,
+                             pclr_error *error)
 {
     json_t *objectives = json_object_get(plan->root, "objectives");
-    const char *with_ablation = json_string_value(json_object_get(plan->root, "ablation"));
+    const char *asked = json_string_value(json_object_get(plan->root, "ablation"));
     bool on = false;
     if (!json_is_array(objectives) || json_array_size(objectives) == 0)
         return error_set(error, PCLR_E_ARGUMENT, "%s: objectives: expected a list, e.g. [physioclr, simclr, random, features]", path);
-    if (with_ablation && parse_bool(with_ablation, &on) && on) add_ablation(objectives);
+    if (asked && !parse_bool(asked, &on))
+        return error_set(error, PCLR_E_ARGUMENT, "%s: ablation: found \"%s\", expected true or false", path, asked);
+    if (on || with_ablation) add_ablation(objectives);
     TRY(mem_alloc(&plan->arm, json_array_size(objectives), sizeof *plan->arm, error));
     for (size_t k = 0; k < json_array_size(objectives); k++, plan->arms++) TRY(read_arm(plan, objectives, k, path, methods, inputs, error));
     return PCLR_OK;
 }
 
-pclr_status study_plan_read(study_plan *plan, const char *path, pclr_error *error)
+pclr_status study_plan_read(study_plan *plan, const char *path, bool ablation, pclr_error *error)
 {
     const json_t *methods = NULL, *inputs = NULL;
     *plan = (study_plan){0};
@@ -150,7 +196,7 @@ pclr_status study_plan_read(study_plan *plan, const char *path, pclr_error *erro
     plan->set = json_object_get(plan->root, "set");
     if (plan->evaluate && strcmp(plan->evaluate, "test") != 0 && strcmp(plan->evaluate, "validation") != 0)
         return error_set(error, PCLR_E_ARGUMENT, "%s: evaluate: found \"%s\", expected test or validation", path, plan->evaluate);
-    return read_arms(plan, path, methods, inputs, error);
+    return read_arms(plan, path, ablation, methods, inputs, error);
 }
 
 void study_plan_free(study_plan *plan)

@@ -11,10 +11,12 @@
  *     inputs: [embedding, both]
  *     fractions: [0.01, 0.1, 1]
  *     seeds: [1, 2, 3]
- *     ablation: true               # adds PhysioCLR without each of its terms
+ *     ablation: true               # adds the first PhysioCLR entry without each of its terms
+ *     pretrain: other.h5           # dataset to pretrain on; the study's own where absent
  *     set: {train.steps: 1000}     # settings of every run
  *
- * An entry of `objectives` is a name or a mapping {name, objective, set, methods, inputs}. "random" is an encoder without training
+ * An entry of `objectives` is a name or a mapping {name, objective, set, methods, inputs, pretrain, after}; after: NAME of an earlier
+ * entry whose encoder this one's pretraining goes on from. "random" is an encoder without training
  * (probe), "supervised" the same network trained on the labels alone (finetune), "features" the physiological features (probe), "trees"
  * boosted trees on them.
  */
@@ -22,6 +24,7 @@
 #define PCLR_STUDY_PLAN_H
 
 #include <jansson.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -31,6 +34,9 @@ typedef struct study_arm {
     const json_t *set;              /* own settings; NULL */
     const json_t *methods, *inputs; /* lists of names */
     bool seeded;                    /* results depend on the seed */
+    const char *pretrain;           /* dataset it is pretrained on; NULL: the study's */
+    char fingerprint[65];           /* of that dataset, where it is another one */
+    ptrdiff_t after;                /* number of the arm it goes on from; -1: none */
 } study_arm;
 
 typedef struct study_plan {
@@ -42,7 +48,8 @@ typedef struct study_plan {
     const char *evaluate;                                     /* NULL: test where the split has one, else validation */
 } study_plan;
 
-pclr_status study_plan_read(study_plan *plan, const char *path, pclr_error *error);
+/* ablation: adds its arms whatever the plan says. */
+pclr_status study_plan_read(study_plan *plan, const char *path, bool ablation, pclr_error *error);
 void study_plan_free(study_plan *plan);
 
 /* yaml_tree.c: a YAML file as a tree of texts, lists and mappings; numbers and truth values stay texts. */

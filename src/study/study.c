@@ -5,126 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/config.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/parallel.h"
 #include "base/text.h"
 #include "dataset/dataset.h"
-#include "study/cell.h"
 #include "study/paired.h"
-#include "study/plan.h"
+#include "study/study.h"
 #include "study/table.h"
-#include "train/probe.h"
 #include "train/trees.h"
-
-typedef struct study {
-    const char *dataset_path, *folder;
-    const pclr_callbacks *callbacks;
-    study_plan plan;
-    char fingerprint[65];
-    char *evaluate;  /* "SPLIT:PART" */
-    json_t *cells;   /* results so far */
-    embeddings kept; /* of the encoder at work: its probes follow each other */
-    size_t total, seen, busy;
-} study;
-
-/* What one pass of the loops is about. */
-typedef struct position {
-    const study_arm *arm;
-    const char *encoder, *task, *method, *input, *fraction, *seed;
-} position;
 
 static const char *item(const json_t *list, size_t k)
 {
     return json_string_value(json_array_get(list, k));
-}
-
-/* ---- configuration of a cell ---- */
-
-static pclr_status set_all(pclr_config *config, const json_t *set, pclr_error *error)
-{
-    void *at = json_object_iter((json_t *)(uintptr_t)set);
-    for (; at; at = json_object_iter_next((json_t *)(uintptr_t)set, at)) {
-        const char *value = json_string_value(json_object_iter_value(at));
-        if (!value) return error_set(error, PCLR_E_ARGUMENT, "set: %s: expected one plain value", json_object_iter_key(at));
-        TRY(pclr_config_set(config, json_object_iter_key(at), value, error));
-    }
-    return PCLR_OK;
-}
-
-/* "xresnet1d/18" or "xresnet1d"; "default" leaves the configuration's own. */
-static pclr_status set_encoder(pclr_config *config, const char *encoder, pclr_error *error)
-{
-    char name[64];
-    const char *slash = strchr(encoder, '/');
-    if (strcmp(encoder, "default") == 0) return PCLR_OK;
-    (void)snprintf(name, sizeof name, "%.*s", slash ? (int)(slash - encoder) : 63, encoder);
-    TRY(pclr_config_set(config, "encoder.name", name, error));
-    return slash ? pclr_config_set(config, "encoder.size", slash + 1, error) : PCLR_OK;
-}
-
-static pclr_status make_config(const study *s, const position *at, pclr_config **config, pclr_error *error)
-{
-    pclr_status status;
-    TRY(pclr_config_create(config, error));
-    TRY_GOTO(set_all(*config, s->plan.set, error));
-    TRY_GOTO(set_encoder(*config, at->encoder, error));
-    if (at->arm->objective) TRY_GOTO(pclr_config_set(*config, "objective.name", at->arm->objective, error));
-    TRY_GOTO(set_all(*config, at->arm->set, error));
-    TRY_GOTO(pclr_config_set(*config, "seed", at->seed, error));
-done:
-    if (status != PCLR_OK) pclr_config_destroy(config);
-    return status;
-}
-
-/* ---- pretraining ---- */
-
-static pclr_status train_encoder(const study *s, const position *at, const pclr_config *config, const cell *c, pclr_error *error)
-{
-    pclr_train_summary summary = {0};
-    char *state = NULL;
-    TRY(cell_path(c, "checkpoint/state.safetensors", &state, error));
-    bool resume = file_exists(state);
-    mem_free(state);
-    callbacks_log(s->callbacks, PCLR_LOG_INFO, "study: pretrain %s on %s, seed %s", at->arm->name, at->encoder, at->seed);
-    TRY(pclr_pretrain(s->dataset_path, config, c->folder, resume, s->callbacks, &summary, error));
-    return cell_finish(c,
-                       json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:I}", "kind", "pretrain", "arm", at->arm->name, "encoder",
-                                 at->encoder, "seed", at->seed, "steps", (json_int_t)summary.steps, "seconds", summary.seconds,
-                                 "segments_per_second", summary.segments_per_second, "planned_bytes", (json_int_t)summary.peak_bytes),
-                       error);
-}
-
-/* Path of the cell's encoder; NULL for arms without pretraining. *ready false: another process is at it. */
-static pclr_status get_encoder(const study *s, const position *at, const pclr_config *config, char **path, bool *ready, pclr_error *error)
-{
-    /* settings that pretraining does not look at */
-    static const char *const downstream[] = {"probe", "finetune", "trees"};
-    char *yaml = NULL, *identity = NULL;
-    cell c = {0};
-    cell_state state = CELL_DONE;
-    pclr_status status;
-    *path = NULL;
-    *ready = true;
-    if (!at->arm->objective) return PCLR_OK;
-    TRY_GOTO(config_to_yaml(config, &yaml, error));
-    for (size_t k = 0; k < sizeof downstream / sizeof *downstream; k++) config_drop_section(yaml, downstream[k]);
-    TRY_GOTO(mem_printf(&identity, error, "%s\n%s", s->fingerprint, yaml));
-    TRY_GOTO(cell_open(&c, s->folder, "pretrain", identity, error));
-    TRY_GOTO(cell_claim(&c, &state, error));
-    *ready = state != CELL_BUSY;
-    if (state == CELL_MINE) {
-        status = train_encoder(s, at, config, &c, error);
-        if (status != PCLR_OK) cell_release(&c);
-        if (status != PCLR_OK) goto done;
-    }
-    TRY_GOTO(cell_path(&c, "encoder.safetensors", path, error));
-done:
-    mem_free(yaml);
-    mem_free(identity);
-    cell_close(&c);
-    return status;
 }
 
 /* ---- classifiers ---- */
@@ -169,7 +61,38 @@ static json_t *estimate(pclr_estimate e)
     return e.defined ? json_pack("{s:f, s:f, s:f}", "value", e.value, "low", e.low, "high", e.high) : json_null();
 }
 
-static pclr_status train_classifier(study *s, const position *at, const pclr_config *config, const char *encoder, const cell *c,
+/* {class: AUROC}; null where a class is not defined. */
+static json_t *class_aurocs(const json_t *evaluation)
+{
+    json_t *out = json_object();
+    const json_t *classes = json_object_get(evaluation, "classes");
+    for (size_t k = 0; k < json_array_size(classes); k++) {
+        const json_t *one = json_array_get(classes, k), *auroc = json_object_get(json_object_get(one, "measures"), "auroc");
+        const json_t *value = json_object_get(auroc, "value");
+        const char *name = json_string_value(json_object_get(one, "name"));
+        if (name) json_object_set_new(out, name, json_is_number(value) ? json_real(json_number_value(value)) : json_null());
+    }
+    return out;
+}
+
+static json_t *describe(const position *at, const study_encoder *encoder, const cell *c, const pclr_evaluation *evaluation,
+                        const pclr_train_summary *summary, double fraction)
+{
+    json_t *whole = json_loads(pclr_evaluation_json(evaluation), 0, NULL);
+    json_t *result =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:o, s:f, s:f, s:f, s:s}", "kind", "classifier", "task", at->task, "arm",
+                  at->arm->name, "encoder", at->encoder, "method", at->method, "input", at->input, "fraction", fraction, "seed", at->seed,
+                  "auroc", estimate(pclr_evaluation_macro_auroc(evaluation)), "class_auroc", class_aurocs(whole), "validation_auroc",
+                  summary->best_value, "seconds", summary->seconds, "peak_bytes", cell_peak_bytes(), "folder", c->folder);
+    if (result && encoder->path) {
+        json_object_set_new(result, "pretraining_seconds", json_real(encoder->seconds));
+        json_object_set_new(result, "pretraining_bytes", json_real(encoder->planned_bytes));
+    }
+    if (result) json_object_set_new(result, "evaluation", whole);
+    return result;
+}
+
+static pclr_status train_classifier(study *s, const position *at, const pclr_config *config, const study_encoder *encoder, const cell *c,
                                     pclr_error *error)
 {
     pclr_train_summary summary = {0};
@@ -178,9 +101,10 @@ static pclr_status train_classifier(study *s, const position *at, const pclr_con
     pclr_status status;
     (void)parse_double(at->fraction, &fraction);
     pclr_downstream_options options = {
-        .task = at->task, .encoder = encoder, .split = s->plan.split, .input = at->input, .label_fraction = fraction, .resume = true};
+        .task = at->task, .encoder = encoder->path, .split = s->plan.split, .input = at->input, .label_fraction = fraction, .resume = true};
     callbacks_log(s->callbacks, PCLR_LOG_INFO, "study: cell %zu of %zu: %s, %s, %s, %s, %s labels of %s, seed %s", s->seen, s->total,
                   at->method, at->arm->name, at->encoder, at->input, at->fraction, at->task, at->seed);
+    cell_peak_reset();
     if (strcmp(at->method, "trees") == 0)
         TRY_GOTO(trees_run(s->dataset_path, &options, config, c->folder, predictions_file(s),
                            scores_validation(s) ? PCLR_SPLIT_VALIDATION : PCLR_SPLIT_TEST, s->callbacks, &summary, error));
@@ -189,27 +113,25 @@ static pclr_status train_classifier(study *s, const position *at, const pclr_con
     else
         TRY_GOTO(probe_run(s->dataset_path, &options, config, c->folder, s->callbacks, &s->kept, &summary, error));
     TRY_GOTO(score(s, at, c, &evaluation, error));
-    json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:f, s:f, s:s}", "kind", "classifier", "task", at->task,
-                               "arm", at->arm->name, "encoder", at->encoder, "method", at->method, "input", at->input, "fraction", fraction,
-                               "seed", at->seed, "auroc", estimate(pclr_evaluation_macro_auroc(evaluation)), "validation_auroc",
-                               summary.best_value, "seconds", summary.seconds, "folder", c->folder);
-    if (result) json_object_set_new(result, "evaluation", json_loads(pclr_evaluation_json(evaluation), 0, NULL));
-    TRY_GOTO(cell_finish(c, result, error));
+    TRY_GOTO(cell_finish(c, describe(at, encoder, c, evaluation, &summary, fraction), error));
 done:
     pclr_evaluation_destroy(&evaluation);
     return status;
 }
 
-static void collect(study *s, const cell *c)
+/* Two entries with the same settings share their cells; each has its own row in the tables. */
+static void collect(study *s, const position *at, const cell *c)
 {
     json_t *result = cell_result(c);
     if (!result) return;
+    json_object_set_new(result, "arm", json_string(at->arm->name));
+    json_object_set_new(result, "encoder", json_string(at->encoder));
     json_object_del(result, "evaluation"); /* stays in the cell; the table needs the macro AUROC */
     json_array_append_new(s->cells, result);
 }
 
 /* One cell that can fail for want of data (a fraction too small for the task) does not end the study. */
-static pclr_status run_claimed(study *s, const position *at, const pclr_config *config, const char *encoder, const cell *c,
+static pclr_status run_claimed(study *s, const position *at, const pclr_config *config, const study_encoder *encoder, const cell *c,
                                pclr_error *error)
 {
     pclr_status status = train_classifier(s, at, config, encoder, c, error);
@@ -224,35 +146,47 @@ static pclr_status run_claimed(study *s, const position *at, const pclr_config *
     return status;
 }
 
+/* The cell's identity: dataset, settings, encoder, and what is done with them. */
+static pclr_status open_cell(const study *s, const position *at, const pclr_config *config, const char *encoder_hash, cell *c,
+                             pclr_error *error)
+{
+    char *yaml = NULL, *identity = NULL;
+    pclr_status status;
+    TRY_GOTO(config_to_yaml(config, &yaml, error));
+    TRY_GOTO(mem_printf(&identity, error, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", s->fingerprint, yaml,
+                        at->arm->objective ? encoder_hash : at->arm->name, at->task, at->input, at->fraction,
+                        s->plan.split ? s->plan.split : "", s->evaluate));
+    TRY_GOTO(cell_open(c, s->folder, at->method, identity, error));
+done:
+    mem_free(yaml);
+    mem_free(identity);
+    return status;
+}
+
 static pclr_status run_cell(study *s, const position *at, pclr_error *error)
 {
     pclr_config *config = NULL;
-    char *encoder = NULL, *yaml = NULL, *identity = NULL;
+    study_encoder encoder = {.path = NULL};
     cell c = {0};
     cell_state state = CELL_BUSY;
-    bool ready = true;
     pclr_status status;
     s->seen++;
-    TRY_GOTO(make_config(s, at, &config, error));
-    TRY_GOTO(config_to_yaml(config, &yaml, error));
-    TRY_GOTO(mem_printf(&identity, error, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", s->fingerprint, yaml,
-                        at->arm->objective ? at->arm->objective : "", at->task, at->input, at->fraction, s->plan.split ? s->plan.split : "",
-                        s->evaluate, at->arm->objective ? "" : at->arm->name));
-    TRY_GOTO(cell_open(&c, s->folder, at->method, identity, error));
+    TRY_GOTO(study_config(s, at, &config, error));
+    TRY_GOTO(study_encoder_find(s, at, &encoder, error));
+    TRY_GOTO(open_cell(s, at, config, encoder.hash, &c, error));
     json_t *done = cell_result(&c);
     if (!done) {
-        TRY_GOTO(get_encoder(s, at, config, &encoder, &ready, error));
-        if (ready) TRY_GOTO(cell_claim(&c, &state, error));
-        if (state == CELL_MINE) TRY_GOTO(run_claimed(s, at, config, encoder, &c, error));
-        if (!ready || state == CELL_BUSY) s->busy++;
+        study_encoder_free(&encoder);
+        TRY_GOTO(study_encoder_get(s, at, &encoder, error));
+        if (encoder.ready) TRY_GOTO(cell_claim(&c, &state, error));
+        if (state == CELL_MINE) TRY_GOTO(run_claimed(s, at, config, &encoder, &c, error));
+        if (!encoder.ready || state == CELL_BUSY) s->busy++;
     }
     json_decref(done);
-    collect(s, &c);
+    collect(s, at, &c);
 done:
     pclr_config_destroy(&config);
-    mem_free(encoder);
-    mem_free(yaml);
-    mem_free(identity);
+    study_encoder_free(&encoder);
     cell_close(&c);
     return status;
 }
@@ -315,13 +249,29 @@ static pclr_status choose_part(study *s, const pclr_dataset *dataset, pclr_error
     return mem_printf(&s->evaluate, error, "%s:%s", split, part);
 }
 
-static pclr_status open_study(study *s, const char *yaml, pclr_error *error)
+/* Fingerprints of the datasets that arms are pretrained on. */
+static pclr_status fingerprint_arms(study_plan *plan, pclr_error *error)
+{
+    for (size_t k = 0; k < plan->arms; k++) {
+        study_arm *arm = &plan->arm[k];
+        pclr_dataset *dataset = NULL;
+        if (!arm->objective || !arm->pretrain) continue;
+        TRY(pclr_dataset_open(&dataset, arm->pretrain, error));
+        pclr_status status = dataset_fingerprint(dataset, arm->fingerprint, error);
+        pclr_dataset_destroy(&dataset);
+        if (status != PCLR_OK) return status;
+    }
+    return PCLR_OK;
+}
+
+static pclr_status open_study(study *s, const char *yaml, bool ablation, pclr_error *error)
 {
     pclr_dataset *dataset = NULL;
     pclr_status status;
-    TRY_GOTO(study_plan_read(&s->plan, yaml, error));
+    TRY_GOTO(study_plan_read(&s->plan, yaml, ablation, error));
     TRY_GOTO(pclr_dataset_open(&dataset, s->dataset_path, error));
     TRY_GOTO(dataset_fingerprint(dataset, s->fingerprint, error));
+    TRY_GOTO(fingerprint_arms(&s->plan, error));
     for (size_t t = 0; t < json_array_size(s->plan.tasks); t++) {
         pclr_labels *labels = NULL;
         status = pclr_dataset_labels(dataset, item(s->plan.tasks, t), &labels, error);
@@ -381,11 +331,11 @@ static pclr_status run_rounds(study *s, pclr_error *error)
     }
 }
 
-pclr_status pclr_study(const char *dataset_path, const char *study_yaml, const char *folder, const pclr_callbacks *callbacks,
+pclr_status pclr_study(const char *dataset_path, const char *study_yaml, const char *folder, bool ablation, const pclr_callbacks *callbacks,
                        pclr_error *error)
 {
     study s = {.dataset_path = dataset_path, .folder = folder, .callbacks = callbacks, .cells = json_array()};
-    pclr_status status = open_study(&s, study_yaml, error);
+    pclr_status status = open_study(&s, study_yaml, ablation, error);
     if (status == PCLR_OK) status = run_rounds(&s, error);
     study_plan_free(&s.plan);
     embeddings_free(&s.kept);

@@ -36,6 +36,7 @@ const config_key train_config_keys[] = {
     {"views.third", CONFIG_TEXT, "auto", 0, 0, NULL, "augmentations of view 3"},
     {"views.fourth", CONFIG_TEXT, "auto", 0, 0, NULL, "augmentations of view 4"},
 
+    {"train.initial", CONFIG_TEXT, "", 0, 0, NULL, "encoder.safetensors whose weights pretraining starts from; empty: random weights"},
     {"train.steps", CONFIG_INT, "0", 0, 1e12, NULL, "optimiser steps; 0: by train.epochs"},
     {"train.epochs", CONFIG_REAL, "20", 0, 1e9, NULL, "passes over the training records, where train.steps is 0"},
     {"train.batch", CONFIG_INT, "128", 2, 65536, NULL, "segments per step"},

@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "train/checkpoint.h"
 #include "train/guard.h"
+#include "train/initial.h"
 #include "train/loader.h"
 #include "train/metrics.h"
 #include "train/modelfile.h"
@@ -165,6 +166,7 @@ static pclr_status count_steps(run *r, pclr_error *error)
 static pclr_status begin_or_resume(run *r, bool resume, pclr_error *error)
 {
     char *path = NULL;
+    const char *initial = config_text(r->config, "train.initial");
     r->at = (checkpoint_counters){.best = NAN};
     TRY(file_make_folder(r->folder, error));
     if (resume) {
@@ -172,6 +174,8 @@ static pclr_status begin_or_resume(run *r, bool resume, pclr_error *error)
             return error_set(error, PCLR_E_DATA, "%s: no checkpoint to resume from; start the run without --resume", r->folder);
         TRY(checkpoint_load(r->folder, r->params, r->optimiser, r->train.objective, &r->at, r->config, r->pool.fingerprint, error));
         r->guard.bad_total = r->at.bad_steps;
+    } else if (initial[0]) {
+        TRY(initial_weights(r->params, &r->encoder, &r->pool.preprocess, initial, error));
     }
     TRY(path_join(&path, r->folder, "config.yaml", error));
     pclr_status status = pclr_config_save(r->config, path, error);

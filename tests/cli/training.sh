@@ -108,4 +108,33 @@ cp out first
 expect 0 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study
 cmp out first || fail "another table"
 grep -q 'cell' err && fail "a finished cell was computed again"
+
+# pretrained on another archive, then going on from that; every term of the loss left out once
+expect 0 "$PHYSIOCLR" simulate other --records 20 --seed 9
+expect 0 "$PHYSIOCLR" import other.h5 other
+expect 0 "$PHYSIOCLR" features other.h5
+cat >transfer.yaml <<'END'
+tasks: [dx]
+objectives:
+  - {name: elsewhere, objective: physioclr, pretrain: other.h5}
+  - {name: continued, objective: physioclr, after: elsewhere}
+fractions: [1]
+seeds: [1]
+set: {encoder.width: 4, input.seconds: 2.5, train.batch: 8, train.steps: 2, train.validation_batches: 1}
+END
+expect 0 "$PHYSIOCLR" study sim.h5 -c transfer.yaml -o transfer
+[ "$(wc -l <out)" = 3 ] || fail "study: $(cat out)"
+grep -l '"arm": "continued"' transfer/cells/pretrain-*/cell.json | while read -r cell; do
+    initial=$(sed -n 's/^ *\(train.\)\{0,1\}initial: *//p' "$(dirname "$cell")/config.yaml" | tr -d \"\')
+    grep -q '"arm": "elsewhere"' "$(dirname "$initial")/cell.json" || fail "continued from $initial"
+done
+expect 0 "$PHYSIOCLR" study sim.h5 -c transfer.yaml -o transfer --ablation
+[ "$(wc -l <out)" = 12 ] || fail "ablation: $(cat out)"
+grep -q 'without peak term' out || fail "no arm without the peak term"
+grep -q 'AUROC by class' transfer/report.html || fail "no table of classes"
+sed 's/after: elsewhere/after: nowhere/' transfer.yaml >wrong.yaml
+expect 2 "$PHYSIOCLR" study sim.h5 -c wrong.yaml -o wrong
+has err 'nowhere'
+expect 2 "$PHYSIOCLR" pretrain sim.h5 -c small.yaml -o other-width --set encoder.width=8 --set train.initial=run/encoder.safetensors
+has err 'network'
 exit 0
