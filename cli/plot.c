@@ -18,6 +18,7 @@ static int run(cli_context *c)
     pclr_record *record = NULL;
     pclr_fiducials *fiducials = NULL;
     pclr_read_options reading = cli_reading(c);
+    reading.derive_leads = true;
     pclr_plot_options options = {.title = cli_text(c, "title"),
                                  .marks = cli_flag(c, "marks"),
                                  .first = cli_real(c, "first"),
@@ -37,8 +38,10 @@ const cli_command cli_plot_command = {
     .arguments = "RECORD",
     .arguments_min = 1,
     .arguments_max = 1,
-    .description = "Draws a recording on ECG paper, 25 mm/s and 10 mm/mV in true size, as SVG, PNG or PDF. With --marks every lead has a row\n"
-                   "of its own and P, QRS and T are shaded from onset to end with a dot on the peak.",
+    .description =
+        "Draws a recording on ECG paper, 25 mm/s and 10 mm/mV in true size, as SVG, PNG or PDF. III, aVR, aVL and aVF are computed\n"
+        "where the recording has I and II alone. With --marks every lead has a row of its own and P, QRS and T are shaded from onset\n"
+        "to end with a dot on the peak.",
     .examples = "physioclr plot records500/00000/00001_hr -o ecg.pdf\n"
                 "physioclr plot 100 --marks --first 300 --seconds 10 -o marks.png",
     .options = OPTIONS,

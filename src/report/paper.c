@@ -10,7 +10,8 @@
 
 enum { MM_PER_SECOND = 25, MM_PER_MV = 10, COLUMNS = 4, GRID_ROWS = 3 };
 static const double margin = 6, header = 14, footer = 8, pulse_width = 10; /* mm */
-static const double grid_row = 30, lone_row = 20;                          /* mm */
+static const double least_reach = 8, most_reach = 50;                      /* mm of a row above and below its zero line */
+static const double label = 3.4, gap = 1;                                  /* mm: height of a lead's name, space around traces */
 static const double densest = 0.12;                                        /* mm between points of a trace */
 
 typedef struct colour {
@@ -44,51 +45,6 @@ static bool has_standard_leads(const pclr_record *record)
         if (channel_of(record, (pclr_lead)lead) < 0) return false;
     }
     return true;
-}
-
-pclr_status paper_layout(paper_page *page, const pclr_record *record, const pclr_fiducials *fiducials, const pclr_plot_options *options,
-                         pclr_error *error)
-{
-    static const pclr_plot_options defaults = {0};
-    const pclr_plot_options *o = options ? options : &defaults;
-    double length = (double)record->samples / record->rate;
-    bool marks = fiducials != NULL && o->marks;
-
-    *page = (paper_page){.record = record, .fiducials = marks ? fiducials : NULL, .title = o->title, .first = o->first};
-    if (!(o->first >= 0) || o->first >= length || !(o->seconds >= 0) || record->leads == 0)
-        return error_set(error, PCLR_E_ARGUMENT, "%s: nothing to draw from %g s on; the recording has %zu leads of %g s", record->id,
-                         o->first, record->leads, length);
-    page->seconds = fmin(o->seconds > 0 ? o->seconds : 10, length - o->first);
-    page->grid = has_standard_leads(record) && !marks;
-    if (o->layout && strcmp(o->layout, "rows") == 0)
-        page->grid = false;
-    else if (o->layout && strcmp(o->layout, "paper") == 0) {
-        if (!has_standard_leads(record))
-            return error_set(error, PCLR_E_ARGUMENT, "%s: layout 'paper' needs the 12 standard leads; use 'rows'", record->id);
-        page->grid = true;
-    } else if (o->layout)
-        return error_set(error, PCLR_E_ARGUMENT, "layout '%s'; the layouts are paper and rows", o->layout);
-    if (page->seconds > 60) return error_set(error, PCLR_E_ARGUMENT, "%g s do not fit on a page; at most 60 s can be drawn", page->seconds);
-    page->width = 2 * margin + pulse_width + page->seconds * MM_PER_SECOND;
-    page->height = header + footer + (page->grid ? (GRID_ROWS + 1) * grid_row : (double)record->leads * lone_row);
-    return PCLR_OK;
-}
-
-static void rule(cairo_t *cr, double step, double width, double height, colour c, double line)
-{
-    use(cr, c);
-    cairo_set_line_width(cr, line);
-    for (double x = 0; x <= width; x += step) cairo_move_to(cr, x, 0), cairo_line_to(cr, x, height);
-    for (double y = 0; y <= height; y += step) cairo_move_to(cr, 0, y), cairo_line_to(cr, width, y);
-    cairo_stroke(cr);
-}
-
-static void say(cairo_t *cr, double x, double y, double size, bool bold, const char *words)
-{
-    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(cr, size);
-    cairo_move_to(cr, x, y);
-    cairo_show_text(cr, words);
 }
 
 /* One lead from `begin` to `end` (samples) with its zero line at y. */
@@ -126,6 +82,140 @@ static double x_of(const pclr_record *record, const strip *s, double sample)
 static double y_of(const strip *s, double millivolt)
 {
     return s->y - (millivolt - s->baseline) * MM_PER_MV;
+}
+
+static size_t sample_at(const paper_page *page, double seconds)
+{
+    double at = (page->first + seconds) * page->record->rate;
+    return at >= (double)page->record->samples ? page->record->samples : (size_t)llround(at);
+}
+
+/* One lead of a part of the page, `from` to `to` seconds after its begin; x and y are left to the caller. */
+static strip strip_of(const paper_page *page, size_t lead, double from, double to)
+{
+    strip s = {.lead = lead, .begin = sample_at(page, from), .end = sample_at(page, to)};
+    s.baseline = strip_median(page->record, &s);
+    return s;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+/* mm that a row takes above and below its zero line. */
+typedef struct reach {
+    double above, below;
+} reach;
+
+static double limited(double x)
+{
+    return fmin(fmax(x, least_reach), most_reach);
+}
+
+/* Wide enough for the trace and, above, the calibration pulse or the lead's name, so that no row runs into another. */
+static reach widen(reach r, const paper_page *page, const strip *s)
+{
+    const float *signal = page->record->signal + s->lead * page->record->samples;
+    double high = s->baseline, low = high;
+    for (size_t i = s->begin; i < s->end; i++) {
+        high = fmax(high, (double)signal[i]);
+        low = fmin(low, (double)signal[i]);
+    }
+    double above = (high - s->baseline) * MM_PER_MV + gap + (page->grid ? label + gap : 0);
+    return (reach){fmax(r.above, limited(above)), fmax(r.below, limited((s->baseline - low) * MM_PER_MV + gap))};
+}
+
+/* Standard leads in their order, then the others as they stand in the recording. */
+static size_t lead_of_row(const pclr_record *record, size_t row)
+{
+    for (int lead = 0; lead < PCLR_LEAD_STANDARD; lead++) {
+        int k = channel_of(record, (pclr_lead)lead);
+        if (k >= 0 && row-- == 0) return (size_t)k;
+    }
+    for (size_t k = 0; k < record->leads; k++) {
+        if (record->channel[k].lead == PCLR_LEAD_OTHER && row-- == 0) return k;
+    }
+    return 0;
+}
+
+static size_t rows_of(const paper_page *page)
+{
+    return page->grid ? GRID_ROWS + 1 : page->record->leads;
+}
+
+/* Strips of a row, at most COLUMNS; the last row of the grid is the rhythm strip. */
+static size_t strips_of_row(const paper_page *page, size_t row, strip strips[COLUMNS])
+{
+    double column = page->seconds / COLUMNS;
+    if (!page->grid || row == GRID_ROWS) {
+        size_t lead = page->grid ? (size_t)channel_of(page->record, PCLR_LEAD_II) : lead_of_row(page->record, row);
+        strips[0] = strip_of(page, lead, 0, page->seconds);
+        return 1;
+    }
+    for (int k = 0; k < COLUMNS; k++)
+        strips[k] = strip_of(page, (size_t)channel_of(page->record, grid_lead[row][k]), k * column, (k + 1) * column);
+    return COLUMNS;
+}
+
+static reach reach_of_row(const paper_page *page, const strip *strips, size_t count)
+{
+    reach r = {.above = MM_PER_MV + label + 2 * gap, .below = least_reach};
+    for (size_t k = 0; k < count; k++) r = widen(r, page, &strips[k]);
+    return r;
+}
+
+static double height_of_rows(const paper_page *page)
+{
+    strip strips[COLUMNS];
+    double height = 0;
+    for (size_t row = 0; row < rows_of(page); row++) {
+        reach r = reach_of_row(page, strips, strips_of_row(page, row, strips));
+        height += r.above + r.below;
+    }
+    return height;
+}
+
+pclr_status paper_layout(paper_page *page, const pclr_record *record, const pclr_fiducials *fiducials, const pclr_plot_options *options,
+                         pclr_error *error)
+{
+    static const pclr_plot_options defaults = {0};
+    const pclr_plot_options *o = options ? options : &defaults;
+    double length = (double)record->samples / record->rate;
+    bool marks = fiducials != NULL && o->marks;
+
+    *page = (paper_page){.record = record, .fiducials = marks ? fiducials : NULL, .title = o->title, .first = o->first};
+    if (!(o->first >= 0) || o->first >= length || !(o->seconds >= 0) || record->leads == 0)
+        return error_set(error, PCLR_E_ARGUMENT, "%s: nothing to draw from %g s on; the recording has %zu leads of %g s", record->id,
+                         o->first, record->leads, length);
+    page->seconds = fmin(o->seconds > 0 ? o->seconds : 10, length - o->first);
+    page->grid = has_standard_leads(record) && !marks;
+    if (o->layout && strcmp(o->layout, "rows") == 0)
+        page->grid = false;
+    else if (o->layout && strcmp(o->layout, "paper") == 0) {
+        if (!has_standard_leads(record))
+            return error_set(error, PCLR_E_ARGUMENT, "%s: layout 'paper' needs the 12 standard leads; use 'rows'", record->id);
+        page->grid = true;
+    } else if (o->layout)
+        return error_set(error, PCLR_E_ARGUMENT, "layout '%s'; the layouts are paper and rows", o->layout);
+    if (page->seconds > 60) return error_set(error, PCLR_E_ARGUMENT, "%g s do not fit on a page; at most 60 s can be drawn", page->seconds);
+    page->width = 2 * margin + pulse_width + page->seconds * MM_PER_SECOND;
+    page->height = header + footer + height_of_rows(page);
+    return PCLR_OK;
+}
+
+static void rule(cairo_t *cr, double step, double width, double height, colour c, double line)
+{
+    use(cr, c);
+    cairo_set_line_width(cr, line);
+    for (double x = 0; x <= width; x += step) cairo_move_to(cr, x, 0), cairo_line_to(cr, x, height);
+    for (double y = 0; y <= height; y += step) cairo_move_to(cr, 0, y), cairo_line_to(cr, width, y);
+    cairo_stroke(cr);
+}
+
+static void say(cairo_t *cr, double x, double y, double size, bool bold, const char *words)
+{
+    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_set_font_size(cr, size);
+    cairo_move_to(cr, x, y);
+    cairo_show_text(cr, words);
 }
 
 /* Dense signals keep the lowest and the highest sample of every 2 * `densest` mm, in their order: no peak is lost. */
@@ -206,16 +296,21 @@ static void draw_marks(cairo_t *cr, const paper_page *page, const strip *s)
     }
 }
 
-static void draw_strip(cairo_t *cr, const paper_page *page, strip s)
+static const char *name_of(const pclr_channel *channel)
 {
-    const pclr_record *record = page->record;
-    const pclr_channel *channel = &record->channel[s.lead];
     const char *standard = pclr_lead_name(channel->lead);
-    s.baseline = strip_median(record, &s);
-    draw_marks(cr, page, &s);
-    draw_trace(cr, record, &s);
-    use(cr, ink);
-    say(cr, s.x + 1, s.y - (page->grid ? 10 : 6), 3.4, true, standard ? standard : channel->name);
+    return standard ? standard : channel->name;
+}
+
+/* Within its row: what is higher than a row can be is cut off. */
+static void draw_strip(cairo_t *cr, const paper_page *page, const strip *s, reach r)
+{
+    cairo_save(cr);
+    cairo_rectangle(cr, s->x, s->y - r.above, x_of(page->record, s, (double)s->end) - s->x, r.above + r.below);
+    cairo_clip(cr);
+    draw_marks(cr, page, s);
+    draw_trace(cr, page->record, s);
+    cairo_restore(cr);
 }
 
 /* 1 mV for 0.2 s. */
@@ -228,42 +323,35 @@ static void draw_pulse(cairo_t *cr, double x, double y)
     cairo_stroke(cr);
 }
 
-static size_t sample_at(const paper_page *page, double seconds)
+/* Names stand where no trace runs: above it in the grid, above the calibration pulse elsewhere. */
+static void draw_row(cairo_t *cr, const paper_page *page, double y, strip *strips, size_t count, reach r)
 {
-    double at = (page->first + seconds) * page->record->rate;
-    return at >= (double)page->record->samples ? page->record->samples : (size_t)llround(at);
-}
-
-static void draw_grid_rows(cairo_t *cr, const paper_page *page)
-{
-    double left = margin + pulse_width, column = page->seconds / COLUMNS;
-    for (int row = 0; row < GRID_ROWS; row++) {
-        double y = header + (row + 0.5) * grid_row;
-        draw_pulse(cr, margin, y);
-        for (int k = 0; k < COLUMNS; k++) {
-            strip s = {.lead = (size_t)channel_of(page->record, grid_lead[row][k]), .x = left + k * column * MM_PER_SECOND, .y = y};
-            s.begin = sample_at(page, k * column);
-            s.end = sample_at(page, (k + 1) * column);
-            draw_strip(cr, page, s);
-            cairo_move_to(cr, s.x, y - 4), cairo_line_to(cr, s.x, y + 4);
-            cairo_stroke(cr);
-        }
+    double left = margin + pulse_width;
+    draw_pulse(cr, margin, y);
+    for (size_t k = 0; k < count; k++) {
+        strip *s = &strips[k];
+        s->x = left + (double)k * page->seconds / COLUMNS * MM_PER_SECOND;
+        s->y = y;
+        draw_strip(cr, page, s, r);
+        use(cr, ink);
+        say(cr, page->grid ? s->x + 1 : margin + 1, page->grid ? y - r.above + label : y - MM_PER_MV - gap, label, true,
+            name_of(&page->record->channel[s->lead]));
+        if (count == 1) continue;
+        cairo_move_to(cr, s->x, y - 4), cairo_line_to(cr, s->x, y + 4);
+        cairo_stroke(cr);
     }
-    strip s = {.lead = (size_t)channel_of(page->record, PCLR_LEAD_II), .x = left, .y = header + (GRID_ROWS + 0.5) * grid_row};
-    s.begin = sample_at(page, 0);
-    s.end = sample_at(page, page->seconds);
-    draw_pulse(cr, margin, s.y);
-    draw_strip(cr, page, s);
 }
 
-static void draw_lone_rows(cairo_t *cr, const paper_page *page)
+static void draw_rows(cairo_t *cr, const paper_page *page)
 {
-    for (size_t lead = 0; lead < page->record->leads; lead++) {
-        strip s = {.lead = lead, .x = margin + pulse_width, .y = header + ((double)lead + 0.55) * lone_row};
-        s.begin = sample_at(page, 0);
-        s.end = sample_at(page, page->seconds);
-        draw_pulse(cr, margin, s.y);
-        draw_strip(cr, page, s);
+    strip strips[COLUMNS];
+    double y = header;
+    for (size_t row = 0; row < rows_of(page); row++) {
+        size_t count = strips_of_row(page, row, strips);
+        reach r = reach_of_row(page, strips, count);
+        y += r.above;
+        draw_row(cr, page, y, strips, count, r);
+        y += r.below;
     }
 }
 
@@ -295,9 +383,6 @@ void paper_draw(const paper_page *page, cairo_t *cr)
     cairo_paint(cr);
     rule(cr, 1, page->width, page->height, fine, 0.06);
     rule(cr, 5, page->width, page->height, coarse, 0.12);
-    if (page->grid)
-        draw_grid_rows(cr, page);
-    else
-        draw_lone_rows(cr, page);
+    draw_rows(cr, page);
     draw_words(cr, page);
 }
