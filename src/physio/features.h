@@ -29,6 +29,20 @@ typedef struct feature_layout {
 
 extern const feature_layout feature_layout_paper150, feature_layout_rich;
 
+/* Parts of physiology (feature_groups.c). */
+typedef enum feature_group {
+    FEATURE_RHYTHM,
+    FEATURE_INTERVALS,
+    FEATURE_ATRIA,
+    FEATURE_QRS,
+    FEATURE_REPOLARISATION,
+    FEATURE_GROUPS
+} feature_group;
+
+feature_group feature_group_of(const char *name);
+/* Factors [count] on standardised features with which each group has the same share of the sum of squares; their mean square is 1. */
+void feature_balance(const pclr_feature_layout *layout, float *weight);
+
 /* Lead II, or the lead of best quality where II is missing or useless; -1 when every lead is useless. */
 int feature_amplitude_lead(const feature_input *in);
 

@@ -3,6 +3,7 @@
 
 #include <lapacke.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -33,12 +34,13 @@ static void standardise_row(const feature_space *space, const float *value, cons
     for (size_t k = 0; k < space->features; k++) {
         float z = valid[k] && isfinite(value[k]) ? (value[k] - space->mean[k]) / space->scale[k] : 0.0f;
         if (space->limit > 0) z = fminf(fmaxf(z, -space->limit), space->limit);
-        out[k] = z;
+        out[k] = space->weight ? z * space->weight[k] : z;
     }
 }
 
 /* Sum of z z^T / n over the rows; invalid values are 0, the mean. */
-static pclr_status covariance(const feature_space *space, const float *value, const uint8_t *valid, size_t n, double **matrix, pclr_error *error)
+static pclr_status covariance(const feature_space *space, const float *value, const uint8_t *valid, size_t n, double **matrix,
+                              pclr_error *error)
 {
     size_t f = space->features;
     float *z = NULL;
@@ -96,17 +98,24 @@ done:
     return status;
 }
 
-pclr_status feature_space_fit(feature_space *space, const float *value, const uint8_t *valid, size_t n, size_t features, size_t components, float limit, pclr_error *error)
+pclr_status feature_space_fit(feature_space *space, const float *value, const uint8_t *valid, size_t n, size_t features, size_t components,
+                              const float *weight, float limit, pclr_error *error)
 {
     *space = (feature_space){.features = features, .components = components, .limit = limit};
-    if (n == 0 || features == 0) return error_set(error, PCLR_E_DATA, "feature space: no rows of features in the training split; compute features first");
+    if (n == 0 || features == 0)
+        return error_set(error, PCLR_E_DATA, "feature space: no rows of features in the training split; compute features first");
     if (components > features)
-        return error_set(error, PCLR_E_ARGUMENT, "feature space: %zu components of %zu features; at most as many components as features", components, features);
+        return error_set(error, PCLR_E_ARGUMENT, "feature space: %zu components of %zu features; at most as many components as features",
+                         components, features);
     pclr_status status;
     TRY_GOTO(mem_alloc(&space->mean, features, sizeof *space->mean, error));
     TRY_GOTO(mem_alloc(&space->scale, features, sizeof *space->scale, error));
     TRY_GOTO(mem_alloc(&space->axis, components * features, sizeof *space->axis, error));
     TRY_GOTO(mem_alloc(&space->variance, components, sizeof *space->variance, error));
+    if (weight) {
+        TRY_GOTO(mem_alloc(&space->weight, features, sizeof *space->weight, error));
+        memcpy(space->weight, weight, features * sizeof *weight);
+    }
     for (size_t k = 0; k < features; k++) fit_column(value, valid, n, features, k, &space->mean[k], &space->scale[k]);
     if (components > 0) TRY_GOTO(fit_axes(space, value, valid, n, error));
 done:
@@ -120,6 +129,7 @@ void feature_space_free(feature_space *space)
     mem_free(space->scale);
     mem_free(space->axis);
     mem_free(space->variance);
+    mem_free(space->weight);
     *space = (feature_space){0};
 }
 

@@ -7,14 +7,16 @@
 
 typedef struct feature_space {
     size_t features, components;
-    float *mean, *scale;      /* [features]; scale = sd, 1 where the sd is 0 or nothing was valid */
-    float *axis;              /* [components][features], orthonormal rows, sign fixed (largest entry positive) */
-    float *variance;          /* [components] */
-    float limit;              /* z-scores are clipped to +-limit; 0: not */
+    float *mean, *scale; /* [features]; scale = sd, 1 where the sd is 0 or nothing was valid */
+    float *axis;         /* [components][features], orthonormal rows, sign fixed (largest entry positive) */
+    float *variance;     /* [components] */
+    float limit;         /* z-scores are clipped to +-limit; 0: not */
+    float *weight;       /* [features] factors on the clipped z-scores; NULL: all 1 */
 } feature_space;
 
-/* value, valid: [n][features] rows of the training split only. components 0: no PCA. */
-pclr_status feature_space_fit(feature_space *space, const float *value, const uint8_t *valid, size_t n, size_t features, size_t components, float limit, pclr_error *error);
+/* value, valid: [n][features] rows of the training split only. weight: [features] or NULL, copied. components 0: no PCA. */
+pclr_status feature_space_fit(feature_space *space, const float *value, const uint8_t *valid, size_t n, size_t features, size_t components,
+                              const float *weight, float limit, pclr_error *error);
 void feature_space_free(feature_space *space);
 /* standard[n][features] (0 where invalid) and component[n][components] (may be NULL). */
 void feature_space_apply(const feature_space *space, const float *value, const uint8_t *valid, size_t n, float *standard, float *component);

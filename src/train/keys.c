@@ -28,6 +28,9 @@ const config_key train_config_keys[] = {
 
     {"features.components", CONFIG_INT, "50", 1, 512, NULL, "principal components of the standardised features"},
     {"features.limit", CONFIG_REAL, "5", 0, 1000, NULL, "standardised features are clipped to this many standard deviations; 0: not"},
+    {"features.balance", CONFIG_BOOL, "false", 0, 0, NULL,
+     "pretraining: each part of physiology (rhythm, intervals, atria, QRS, repolarisation) counts the same in similarities and regressions; "
+     "false: each feature does"},
     {"features.scope", CONFIG_CHOICE, "crop", 0, 0, "crop|record",
      "features of a crop: of the segments it overlaps (weighted by overlap), or of the whole record"},
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "physio/features.h"
 
 static size_t count_rows(const pool *p, const size_t *record, size_t records, bool by_record)
 {
@@ -46,10 +47,21 @@ static pclr_status gather(const pool *p, const size_t *record, size_t records, b
     return PCLR_OK;
 }
 
+static pclr_status balance(const pool *p, float **weight, pclr_error *error)
+{
+    const pclr_feature_layout *layout = pclr_feature_layout_find(p->physiology.layout);
+    if (!layout || layout->count != p->physiology.features)
+        return error_set(error, PCLR_E_DATA, "features.balance: the dataset's layout \"%s\" is not known; run `physioclr features` again",
+                         p->physiology.layout);
+    TRY(mem_alloc(weight, layout->count, sizeof **weight, error));
+    feature_balance(layout, *weight);
+    return PCLR_OK;
+}
+
 pclr_status space_fit(feature_space *space, const pool *p, const size_t *record, size_t records, bool by_record, const pclr_config *config,
                       pclr_error *error)
 {
-    float *value = NULL;
+    float *value = NULL, *weight = NULL;
     uint8_t *valid = NULL;
     size_t rows = 0, features = p->physiology.features, components = (size_t)config_int(config, "features.components");
     pclr_status status;
@@ -66,8 +78,11 @@ pclr_status space_fit(feature_space *space, const pool *p, const size_t *record,
     }
     if (components > features) components = features;
     if (components > rows) components = rows;
-    TRY_GOTO(feature_space_fit(space, value, valid, rows, features, components, (float)config_real(config, "features.limit"), error));
+    if (!by_record && config_bool(config, "features.balance")) TRY_GOTO(balance(p, &weight, error));
+    TRY_GOTO(
+        feature_space_fit(space, value, valid, rows, features, components, weight, (float)config_real(config, "features.limit"), error));
 done:
+    mem_free(weight);
     mem_free(value);
     mem_free(valid);
     return status;
