@@ -2,6 +2,8 @@
 # Build options and warnings.
 option(PCLR_WERROR "Treat warnings as errors" OFF)
 option(PCLR_FUZZ "Build the libFuzzer harnesses (clang)" OFF)
+set(PCLR_MPI AUTO CACHE STRING "Pretraining by several processes: AUTO (where Open MPI is found), ON, OFF")
+set_property(CACHE PCLR_MPI PROPERTY STRINGS AUTO ON OFF)
 set(PCLR_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
 
 set(PCLR_C_FLAGS -Wall -Wextra -Wshadow -Wconversion -Wno-unknown-warning-option)

@@ -433,6 +433,15 @@ typedef struct pclr_train_summary {
  * README.md). resume: go on from run/checkpoint bit for bit. */
 PCLR_MUST_USE PCLR_API pclr_status pclr_pretrain(const char *dataset_path, const pclr_config *config, const char *run, bool resume, const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error);
 
+/* The processes that mpirun started: they share the work of one pretraining (docs/training.md). A process that was started alone opens a
+ * world of one. In a build with MPI, opening begins MPI where the program has not done so itself, and closing ends it then: one world
+ * a process. Where the network has failed, closing ends all processes. Without MPI, one of several processes gets PCLR_E_UNSUPPORTED. */
+typedef struct pclr_world pclr_world;
+PCLR_MUST_USE PCLR_API pclr_status pclr_world_open(pclr_world **world, pclr_error *error);
+PCLR_API void pclr_world_close(pclr_world **world);
+PCLR_API int pclr_world_rank(const pclr_world *world); /* 0 to size - 1; NULL: 0 */
+PCLR_API int pclr_world_size(const pclr_world *world); /* NULL: 1 */
+
 typedef struct pclr_downstream_options {
     const char *task;        /* required */
     const char *encoder;     /* encoder.safetensors; NULL: from scratch (finetune) or random (probe) */

@@ -19,9 +19,15 @@ const char *pclr_version(void)
 #define BACKENDS "reference"
 #endif
 
+#ifdef PCLR_HAVE_MPI
+#define PROCESSES "MPI"
+#else
+#define PROCESSES "one"
+#endif
+
 const char *pclr_build_info(void)
 {
-    return COMPILER "; back ends: " BACKENDS;
+    return COMPILER "; back ends: " BACKENDS "; processes: " PROCESSES;
 }
 
 const char *pclr_status_name(pclr_status status)

@@ -20,6 +20,7 @@ static const char *const op_names[NN_OPS] = {
     [NN_OP_LOG_SOFTMAX] = "log_softmax", [NN_OP_MASKED_LOGSUMEXP] = "masked_logsumexp", [NN_OP_MAX_POOL1D] = "max_pool1d",
     [NN_OP_AVG_POOL1D] = "avg_pool1d", [NN_OP_ATTENTION] = "attention", [NN_OP_S4D] = "s4d", [NN_OP_PERMUTE] = "permute",
     [NN_OP_CONCAT] = "concat", [NN_OP_SLICE] = "slice", [NN_OP_GATHER] = "gather", [NN_OP_ONE_HOT_MAX] = "one_hot_max",
+    [NN_OP_ALL_ROWS] = "all_rows", [NN_OP_ALL_MEAN] = "all_mean",
     [NN_OP_MSE] = "mse", [NN_OP_HUBER] = "huber", [NN_OP_BCE_LOGITS] = "bce_logits", [NN_OP_CROSS_ENTROPY] = "cross_entropy",
 };
 
@@ -75,4 +76,9 @@ const char *nn_backend_name(const nn_backend *backend)
 int nn_backend_threads(const nn_backend *backend)
 {
     return backend->threads;
+}
+
+void nn_backend_share(nn_backend *backend, pclr_world *world)
+{
+    backend->world = pclr_world_size(world) > 1 ? world : NULL;
 }

@@ -27,6 +27,8 @@ typedef enum nn_op {
     NN_OP_MAX_POOL1D, NN_OP_AVG_POOL1D, NN_OP_ATTENTION, NN_OP_S4D,
     /* shape */
     NN_OP_PERMUTE, NN_OP_CONCAT, NN_OP_SLICE, NN_OP_GATHER, NN_OP_ONE_HOT_MAX,
+    /* between processes */
+    NN_OP_ALL_ROWS, NN_OP_ALL_MEAN,
     /* losses */
     NN_OP_MSE, NN_OP_HUBER, NN_OP_BCE_LOGITS, NN_OP_CROSS_ENTROPY,
     NN_OPS
@@ -62,6 +64,7 @@ typedef struct nn_call {
     void *state;        /* made by prepare, e.g. library primitives */
     bool training;      /* batch statistics, dropout, running statistics are updated */
     int threads;
+    pclr_world *world;  /* the processes that share the batch; NULL: one alone */
     uint32_t key[2];    /* random numbers: Philox key of this node ... */
     uint64_t step;      /* ... and counter */
 } nn_call;
@@ -85,6 +88,7 @@ struct nn_backend {
     const char *name;
     int threads;
     size_t element;            /* bytes of a real: 4, or 8 in reference64 */
+    pclr_world *world;         /* NULL: one process alone */
     nn_kernel kernel[NN_OPS];
 };
 

@@ -108,6 +108,7 @@ void nn_graph_destroy(nn_graph **graph)
     }
     mem_free(g->block);
     mem_free(g->seconds);
+    mem_free(g->completion);
     mem_free(g->node);
     arena_destroy(&g->memory);
     mem_release(graph);
@@ -116,6 +117,11 @@ void nn_graph_destroy(nn_graph **graph)
 nn_mode nn_graph_mode(const nn_graph *graph)
 {
     return graph->mode;
+}
+
+int nn_graph_processes(const nn_graph *graph)
+{
+    return pclr_world_size(graph->backend->world);
 }
 
 nn_shape nn_shape_of(const nn_graph *graph, nn_id x)

@@ -31,6 +31,12 @@ typedef struct nn_node {
     void *data, *grad;          /* of roots */
 } nn_node;
 
+/* A parameter whose gradient is complete after the backward pass of a node. */
+typedef struct nn_completion {
+    nn_id node;
+    nn_parameter *parameter;
+} nn_completion;
+
 struct nn_graph {
     nn_backend *backend;
     nn_params *params;
@@ -48,6 +54,10 @@ struct nn_graph {
     nn_memory sizes;
     double *seconds;            /* [NN_OPS][2]: forward, backward; NULL: no profile asked for */
     bool ran_forward;
+    nn_completion *completion;  /* in the order of the backward pass; NULL: nobody asked */
+    size_t completions;
+    nn_gradient_ready ready;
+    void *ready_user;
 };
 
 /* A new node; inputs may hold NN_NONE for absent optional ones. NN_NONE when the graph has failed. */

@@ -44,6 +44,10 @@ pclr_status nn_backend_create(nn_backend **backend, const char *name, int thread
 void nn_backend_destroy(nn_backend **backend);
 const char *nn_backend_name(const nn_backend *backend);
 int nn_backend_threads(const nn_backend *backend);
+/* Graphs of this backend that are built from here on belong to one graph that all processes of `world` run together: each computes its own rows
+ * of the batch. Batch norm takes its statistics over the rows of all; nn_all_rows and nn_all_mean join what the processes have. A loss that
+ * is so joined is the same everywhere, and the sum over the processes of a parameter's gradients is its gradient. Dropout differs by process. */
+void nn_backend_share(nn_backend *backend, pclr_world *world);
 
 /* ---- parameters: named float32 tensors with gradients, shared by graphs ---- */
 typedef struct nn_params nn_params;
@@ -87,6 +91,7 @@ typedef enum nn_mode { NN_TRAIN, NN_INFER } nn_mode; /* INFER: batch norm by run
 pclr_status nn_graph_create(nn_graph **graph, nn_backend *backend, nn_params *params, nn_mode mode, pclr_error *error);
 void nn_graph_destroy(nn_graph **graph);
 nn_mode nn_graph_mode(const nn_graph *graph);
+int nn_graph_processes(const nn_graph *graph); /* that share it; 1: one alone */
 /* Names inside a scope get its prefix: scope "encoder", "layers.3" -> "encoder.layers.3.weight". */
 void nn_scope_push(nn_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void nn_scope_pop(nn_graph *graph);
@@ -106,6 +111,10 @@ pclr_status nn_graph_compile(nn_graph *graph, nn_id loss, pclr_error *error);
 pclr_status nn_graph_forward(nn_graph *graph, uint64_t step, pclr_error *error);
 /* Adds d(loss * scale)/d(parameter) to every parameter's gradient. */
 pclr_status nn_graph_backward(nn_graph *graph, double scale, pclr_error *error);
+/* `ready` is called in the middle of nn_graph_backward, in the order of the pass, as soon as it has added all it will to a parameter's gradient;
+ * for each parameter that the loss depends on, once. NULL: nobody is told. Set after nn_graph_compile. */
+typedef void (*nn_gradient_ready)(void *user, nn_parameter *parameter);
+pclr_status nn_graph_on_gradient(nn_graph *graph, nn_gradient_ready ready, void *user, pclr_error *error);
 void *nn_data(nn_graph *graph, nn_id x);         /* float* or int32_t*; inputs, parameters, kept tensors */
 const float *nn_grad(nn_graph *graph, nn_id x);
 typedef struct nn_memory {
@@ -184,6 +193,11 @@ nn_id nn_concat(nn_graph *g, const nn_id *xs, int count, int axis);
 nn_id nn_slice(nn_graph *g, nn_id x, int axis, int64_t begin, int64_t length);
 nn_id nn_gather(nn_graph *g, nn_id x /* [R][..] */, nn_id index /* int32 [M] */); /* rows -> [M][..] */
 nn_id nn_one_hot_max(nn_graph *g, nn_id x);                          /* last axis: 1 at the largest, no gradient */
+
+/* between processes (nn_backend_share); x itself where there is one */
+nn_id nn_all_rows(nn_graph *g, nn_id x /* [R][..] */); /* rows of all processes, in order of rank: [processes * R][..] */
+/* sum_k weight_k x_k / max(sum_k weight_k, 1e-12) over the processes k. weight: a scalar without gradient, NN_NONE: 1 each */
+nn_id nn_all_mean(nn_graph *g, nn_id x, nn_id weight);
 
 /* losses: scalars */
 nn_id nn_mse(nn_graph *g, nn_id x, nn_id target, nn_id weight /* same shape, broadcast, or NN_NONE */);   /* sum w (x - t)^2 / max(sum w, 1e-12) */

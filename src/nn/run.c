@@ -53,6 +53,48 @@ static void clear_wanted(nn_graph *g)
     }
 }
 
+/* Where the backward pass visits a parameter last: at the first node that uses it. */
+static nn_id last_visit(const nn_graph *g, const nn_parameter *parameter)
+{
+    for (size_t k = 0; k < g->nodes; k++) {
+        const nn_node *n = &g->node[k];
+        for (int i = 0; n->runs_backward && i < n->inputs; i++)
+            if (n->in[i] != NN_NONE && n->call.in[i].grad && g->node[g->node[n->in[i]].root].parameter == parameter) return (nn_id)k;
+    }
+    return NN_NONE;
+}
+
+static int later_node_first(const void *a, const void *b)
+{
+    const nn_completion *x = a, *y = b;
+    if (x->node != y->node) return x->node > y->node ? -1 : 1;
+    return strcmp(x->parameter->name, y->parameter->name);
+}
+
+pclr_status nn_graph_on_gradient(nn_graph *g, nn_gradient_ready ready, void *user, pclr_error *error)
+{
+    if (!g->compiled) return error_set(error, PCLR_E_ARGUMENT, "the graph is not compiled; call nn_graph_compile first");
+    const size_t count = nn_params_count(g->params);
+    mem_release(&g->completion);
+    TRY(mem_alloc(&g->completion, count, sizeof *g->completion, error));
+    g->completions = 0;
+    for (size_t k = 0; k < count; k++) {
+        nn_parameter *parameter = nn_params_at(g->params, k);
+        const nn_id node = last_visit(g, parameter);
+        if (node != NN_NONE) g->completion[g->completions++] = (nn_completion){node, parameter};
+    }
+    if (g->completions > 1) qsort(g->completion, g->completions, sizeof *g->completion, later_node_first);
+    g->ready = ready;
+    g->ready_user = user;
+    return PCLR_OK;
+}
+
+/* Tells of the parameters that node i was the last to add to; *told counts those already told. */
+static void tell_completions(const nn_graph *g, size_t i, size_t *told)
+{
+    while (g->ready && *told < g->completions && (size_t)g->completion[*told].node == i) g->ready(g->ready_user, g->completion[(*told)++].parameter);
+}
+
 pclr_status nn_graph_backward(nn_graph *g, double scale, pclr_error *error)
 {
     if (!g->ran_forward) return error_set(error, PCLR_E_ARGUMENT, "nn_graph_backward needs nn_graph_forward before it");
@@ -64,6 +106,7 @@ pclr_status nn_graph_backward(nn_graph *g, double scale, pclr_error *error)
     nn_node *loss = &g->node[g->node[g->loss].root];
     if (loss->grad && g->backend->element == sizeof(float)) *(float *)loss->grad = (float)scale;
     if (loss->grad && g->backend->element == sizeof(double)) *(double *)loss->grad = scale;
+    size_t told = 0;
     for (size_t i = g->nodes; i-- > 0;) {
         nn_node *node = &g->node[i];
         if (!node->runs_backward) continue;
@@ -72,6 +115,7 @@ pclr_status nn_graph_backward(nn_graph *g, double scale, pclr_error *error)
         if (!kernel->writes) clear_gradients(g, &node->call);
         kernel->backward(&node->call);
         if (g->seconds) g->seconds[2 * node->op + 1] += clock_seconds() - begin;
+        tell_completions(g, i, &told);
     }
     omp_set_num_threads(before);
     return PCLR_OK;

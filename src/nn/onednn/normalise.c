@@ -3,6 +3,7 @@
  * Layer, group and batch norm; formulas in reference/normalise.h. Means and variances in two passes, a row or a block of
  * channels at a time: float partial sums over at most BLOCK values, added up in double.
  */
+#include "base/world.h"
 #include "nn/onednn/fast.h"
 
 enum { CHANNELS = 64, BLOCK = 64 };
@@ -124,10 +125,18 @@ static double *sum_rows(const nn_call *c, statistic what)
     return sum;
 }
 
+/* ... and over all processes that share the batch. */
+static const double *sum_all_rows(const nn_call *c, statistic what)
+{
+    double *sum = sum_rows(c, what);
+    world_sum(c->world, sum, (size_t)nn_shape_last(c->out.shape));
+    return sum;
+}
+
 /* Mean and 1 / sqrt(variance + eps) of every channel, of the batch (which moves the running ones) or the running ones. */
 static void batch_statistics(const nn_call *c)
 {
-    const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
+    const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C * pclr_world_size(c->world);
     float *running_mean = c->in[3].data, *running_var = c->in[4].data, *mean = c->saved, *scale = mean + C;
     if (!c->training) {
         for (int64_t k = 0; k < C; k++) {
@@ -136,9 +145,9 @@ static void batch_statistics(const nn_call *c)
         }
         return;
     }
-    const double *sum = sum_rows(c, MEANS), m = c->args->momentum;
+    const double *sum = sum_all_rows(c, MEANS), m = c->args->momentum;
     for (int64_t k = 0; k < C; k++) mean[k] = (float)(sum[k] / (double)R);
-    sum = sum_rows(c, SQUARES);
+    sum = sum_all_rows(c, SQUARES);
     for (int64_t k = 0; k < C; k++) {
         const double unbiased = sum[k] / (double)(R > 1 ? R - 1 : 1);
         running_mean[k] = (float)((double)running_mean[k] + m * ((double)mean[k] - (double)running_mean[k]));
@@ -173,15 +182,19 @@ static void batch_norm_backward(const nn_call *c)
     const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
     const float *x = c->in[0].data, *dy = c->out.grad, *gamma = c->in[1].data, *mean = c->saved, *scale = mean + C;
     float *a = batch_vectors(c), *b = a + C, *d = b + C;
-    const double *sum = sum_rows(c, GRADIENTS), *sum_n = sum + C;
-    for (int64_t k = 0; k < C; k++) {
+    double *sum = sum_rows(c, GRADIENTS), *sum_n = sum + C;
+    for (int64_t k = 0; k < C; k++) { /* of the own rows: parameters' gradients are summed later */
         add_parameter(&c->in[1], k, sum_n[k]);
         add_parameter(&c->in[2], k, sum[k]);
-        a[k] = gamma[k] * scale[k];
-        b[k] = c->training ? (float)(sum[k] / (double)R) : 0;
-        d[k] = c->training ? (float)(sum_n[k] / (double)R * (double)scale[k]) : 0;
     }
     if (!c->in[0].grad) return;
+    if (c->training) world_sum(c->world, sum, (size_t)(2 * C));
+    const double rows = (double)R * pclr_world_size(c->world);
+    for (int64_t k = 0; k < C; k++) {
+        a[k] = gamma[k] * scale[k];
+        b[k] = c->training ? (float)(sum[k] / rows) : 0;
+        d[k] = c->training ? (float)(sum_n[k] / rows * (double)scale[k]) : 0;
+    }
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (int64_t part = 0; part < c->threads; part++) {
         const piece p = piece_of(R, c->threads, part);

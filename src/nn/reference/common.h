@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "base/world.h"
 #include "nn/graph.h"
 
 static inline const real *reals(const nn_tensor *t)

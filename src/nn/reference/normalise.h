@@ -116,7 +116,7 @@ static void group_norm_backward(const nn_call *c)
     }
 }
 
-/* batch_norm: per channel over all rows R. Training: statistics of the batch, and running += momentum (batch - running) with the
+/* batch_norm: per channel over all rows R, those of all processes that share the batch. Training: statistics of the batch, and running += momentum (batch - running) with the
  * unbiased variance. Otherwise the running statistics, which are constants: dx = dy gamma r. saved: mean and r a channel. */
 static size_t batch_norm_saved(const nn_call *c)
 {
@@ -125,7 +125,7 @@ static size_t batch_norm_saved(const nn_call *c)
 
 static void batch_norm_statistics(const nn_call *c, int64_t channel, double *mean, double *variance)
 {
-    const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
+    const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C, all = R * pclr_world_size(c->world);
     const real *x = reals(&c->in[0]) + channel;
     real *running_mean = c->in[3].data, *running_var = c->in[4].data;
     const double momentum = c->args->momentum;
@@ -134,12 +134,14 @@ static void batch_norm_statistics(const nn_call *c, int64_t channel, double *mea
     if (!c->training) return;
     double sum = 0, squares = 0;
     for (int64_t r = 0; r < R; r++) sum += (double)x[r * C];
-    sum /= (double)R;
+    world_sum(c->world, &sum, 1);
+    sum /= (double)all;
     for (int64_t r = 0; r < R; r++) squares += ((double)x[r * C] - sum) * ((double)x[r * C] - sum);
+    world_sum(c->world, &squares, 1);
     running_mean[channel] = (real)(*mean + momentum * (sum - *mean));
-    running_var[channel] = (real)(*variance + momentum * (squares / (double)(R > 1 ? R - 1 : 1) - *variance));
+    running_var[channel] = (real)(*variance + momentum * (squares / (double)(all > 1 ? all - 1 : 1) - *variance));
     *mean = sum;
-    *variance = squares / (double)R;
+    *variance = squares / (double)all;
 }
 
 static void batch_norm_forward(const nn_call *c)
@@ -162,23 +164,25 @@ static void batch_norm_forward(const nn_call *c)
 static void batch_norm_backward(const nn_call *c)
 {
     const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
+    const double all = (double)R * pclr_world_size(c->world);
     const real *gamma = c->in[1].data;
     real *dgamma = c->in[1].grad, *dbeta = c->in[2].grad;
     for (int64_t k = 0; k < C; k++) {
         const real *x = reals(&c->in[0]) + k, *dy = (const real *)c->out.grad + k;
         const double mean = ((const double *)c->saved)[2 * k], scale = ((const double *)c->saved)[2 * k + 1];
-        double sum = 0, sum_n = 0;
+        double sum[2] = {0, 0}; /* of dy, of dy n */
         for (int64_t r = 0; r < R; r++) {
-            sum += (double)dy[r * C];
-            sum_n += (double)dy[r * C] * ((double)x[r * C] - mean) * scale;
+            sum[0] += (double)dy[r * C];
+            sum[1] += (double)dy[r * C] * ((double)x[r * C] - mean) * scale;
         }
-        if (dgamma) dgamma[k] += (real)sum_n;
-        if (dbeta) dbeta[k] += (real)sum;
-        if (!c->training) sum = sum_n = 0;
+        if (dgamma) dgamma[k] += (real)sum[1]; /* of the own rows: parameters' gradients are summed later */
+        if (dbeta) dbeta[k] += (real)sum[0];
+        world_sum(c->world, sum, 2);
+        if (!c->training) sum[0] = sum[1] = 0;
         real *dx = c->in[0].grad ? (real *)c->in[0].grad + k : NULL;
         for (int64_t r = 0; dx && r < R; r++) {
             const double n = ((double)x[r * C] - mean) * scale;
-            dx[r * C] += (real)((double)gamma[k] * scale * ((double)dy[r * C] - sum / (double)R - n * sum_n / (double)R));
+            dx[r * C] += (real)((double)gamma[k] * scale * ((double)dy[r * C] - sum[0] / all - n * sum[1] / all));
         }
     }
 }

@@ -11,6 +11,7 @@
 #include "nn/reference/s4d.h"
 #include "nn/reference/shape.h"
 #include "nn/reference/losses.h"
+#include "nn/reference/processes.h"
 
 enum { X = 1, W = 2, ALL = 0xff, OUT = NN_READS_OUT, NOTHING = 0 };
 
@@ -61,6 +62,8 @@ static const nn_kernel table[NN_OPS] = {
     [NN_OP_SLICE] = ROW(slice, NOTHING),
     [NN_OP_GATHER] = ROW(gather, W),
     [NN_OP_ONE_HOT_MAX] = {.forward = one_hot_max_forward},
+    [NN_OP_ALL_ROWS] = ROW(all_rows, NOTHING),
+    [NN_OP_ALL_MEAN] = ROW(all_mean, NOTHING, .saved = all_mean_saved, .work = all_mean_work),
     [NN_OP_MSE] = ROW(mse, ALL),
     [NN_OP_HUBER] = ROW(huber, ALL),
     [NN_OP_BCE_LOGITS] = ROW(bce_logits, ALL),
