@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks and layers of bench_encoders.c in PyTorch, and a worker that times one of them.
 
-peer_networks.py NAME VARIANT reads seconds from standard input, line by line, and answers each with a JSON object: the seconds of the
+peer_networks.py NAME VARIANT THREADS reads seconds from standard input, line by line, and answers each with a JSON object: the seconds of the
 fastest step that began within them, and the memory [MB] that the steps have taken at most. VARIANT: eager, channels_last (convolutions
 over one row of an image, channels last in memory), compile.
 """
@@ -248,8 +248,8 @@ def set_priority(realtime):
 
 
 def main():
-    name, variant = sys.argv[1:3]
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    name, variant, threads = sys.argv[1:4]
+    torch.set_num_threads(int(threads))
     torch.manual_seed(0)
     if name == "gemm_peak_fp32":
         products = product_steps()
