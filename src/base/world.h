@@ -30,7 +30,8 @@ pclr_status world_same(pclr_world *world, uint64_t value, const char *what, pclr
 
 /* Of this process since the world was opened. */
 typedef struct world_cost {
-    double seconds; /* spent waiting for the others and for the network */
+    double calls;   /* seconds in world_gather and world_sum, for the others and for the network */
+    double sums;    /* seconds in world_sum_wait: what of the sums the computation did not hide */
     uint64_t bytes; /* given to gathers and sums */
 } world_cost;
 world_cost world_costs(const pclr_world *world);

@@ -126,7 +126,7 @@ void world_gather(pclr_world *world, const void *own, size_t bytes, void *all)
     if (!countable(world, bytes)) return;
     double begin = clock_seconds();
     keep_failure(world, MPI_Allgather(own, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, world->calls));
-    world->cost.seconds += clock_seconds() - begin;
+    world->cost.calls += clock_seconds() - begin;
     world->cost.bytes += bytes;
 }
 
@@ -135,7 +135,7 @@ void world_sum(pclr_world *world, double *value, size_t count)
     if (pclr_world_size(world) == 1 || !countable(world, count)) return;
     double begin = clock_seconds();
     keep_failure(world, MPI_Allreduce(MPI_IN_PLACE, value, (int)count, MPI_DOUBLE, MPI_SUM, world->calls));
-    world->cost.seconds += clock_seconds() - begin;
+    world->cost.calls += clock_seconds() - begin;
     world->cost.bytes += count * sizeof *value;
 }
 
@@ -164,5 +164,5 @@ void world_sum_wait(pclr_world *world)
     double begin = clock_seconds();
     keep_failure(world, MPI_Waitall(world->pendings, world->pending, MPI_STATUSES_IGNORE));
     world->pendings = 0;
-    world->cost.seconds += clock_seconds() - begin;
+    world->cost.sums += clock_seconds() - begin;
 }

@@ -124,6 +124,11 @@ int nn_graph_processes(const nn_graph *graph)
     return pclr_world_size(graph->backend->world);
 }
 
+pclr_world *nn_graph_world(const nn_graph *graph)
+{
+    return graph->backend->world;
+}
+
 nn_shape nn_shape_of(const nn_graph *graph, nn_id x)
 {
     return x >= 0 && (size_t)x < graph->nodes ? graph->node[x].shape : nn_shape0();

@@ -46,7 +46,8 @@ const char *nn_backend_name(const nn_backend *backend);
 int nn_backend_threads(const nn_backend *backend);
 /* Graphs of this backend that are built from here on belong to one graph that all processes of `world` run together: each computes its own rows
  * of the batch. Batch norm takes its statistics over the rows of all; nn_all_rows and nn_all_mean join what the processes have. A loss that
- * is so joined is the same everywhere, and the sum over the processes of a parameter's gradients is its gradient. Dropout differs by process. */
+ * ends in nn_all_mean is the same everywhere, and the sum over the processes of a parameter's gradients is its gradient. Dropout differs by
+ * process. */
 void nn_backend_share(nn_backend *backend, pclr_world *world);
 
 /* ---- parameters: named float32 tensors with gradients, shared by graphs ---- */
@@ -92,6 +93,7 @@ pclr_status nn_graph_create(nn_graph **graph, nn_backend *backend, nn_params *pa
 void nn_graph_destroy(nn_graph **graph);
 nn_mode nn_graph_mode(const nn_graph *graph);
 int nn_graph_processes(const nn_graph *graph); /* that share it; 1: one alone */
+pclr_world *nn_graph_world(const nn_graph *graph);
 /* Names inside a scope get its prefix: scope "encoder", "layers.3" -> "encoder.layers.3.weight". */
 void nn_scope_push(nn_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void nn_scope_pop(nn_graph *graph);

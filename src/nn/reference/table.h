@@ -62,7 +62,7 @@ static const nn_kernel table[NN_OPS] = {
     [NN_OP_SLICE] = ROW(slice, NOTHING),
     [NN_OP_GATHER] = ROW(gather, W),
     [NN_OP_ONE_HOT_MAX] = {.forward = one_hot_max_forward},
-    [NN_OP_ALL_ROWS] = ROW(all_rows, NOTHING),
+    [NN_OP_ALL_ROWS] = ROW(all_rows, NOTHING, .work = all_rows_work),
     [NN_OP_ALL_MEAN] = ROW(all_mean, NOTHING, .saved = all_mean_saved, .work = all_mean_work),
     [NN_OP_MSE] = ROW(mse, ALL),
     [NN_OP_HUBER] = ROW(huber, ALL),
