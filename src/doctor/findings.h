@@ -37,6 +37,8 @@ void findings_free(findings *f);
 
 /* Beats a minute from the median RR; NaN with fewer than four beats. fiducials may be NULL. */
 double checks_heart_rate(const pclr_fiducials *fiducials);
+/* A heart that beats too fast or too slow for its QRS and T waves, as when the sampling rate is told wrongly. (rate.c) */
+void rate_check(findings *f, const pclr_record *record, const pclr_fiducials *fiducials);
 /* Everything that one recording tells by itself. fiducials may be NULL (not computable). */
 void checks_run(findings *f, const pclr_record *record, const pclr_fiducials *fiducials);
 
