@@ -47,6 +47,29 @@ pclr_status file_read(const char *path, size_t limit, char **data, size_t *size,
     return status;
 }
 
+/* Up to this size a file is copied: mapping costs page faults, and unmapping stops the other threads. */
+enum { COPIED_MOST = 1 << 20 };
+
+static pclr_status copy_file(int fd, const char *path, size_t size, file_map *map, pclr_error *error)
+{
+    uint8_t *data = malloc(size); /* not zeroed: it is filled at once */
+    size_t got = 0;
+
+    if (!data) return error_memory(error, size);
+    while (got < size) {
+        ssize_t n = read(fd, data + got, size - got);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            free(data);
+            return n < 0 ? error_io(error, path, "read", errno)
+                         : error_set(error, PCLR_E_IO, "%s: shrank while it was read; expected %zu bytes; read it again", path, size);
+        }
+        got += (size_t)n;
+    }
+    *map = (file_map){data, size};
+    return PCLR_OK;
+}
+
 pclr_status file_map_open(file_map *map, const char *path, pclr_error *error)
 {
     *map = (file_map){0};
@@ -58,6 +81,8 @@ pclr_status file_map_open(file_map *map, const char *path, pclr_error *error)
         status = error_io(error, path, "examine", errno);
     } else if (!S_ISREG(s.st_mode)) {
         status = error_set(error, PCLR_E_IO, "%s: not a regular file", path);
+    } else if (s.st_size > 0 && s.st_size <= COPIED_MOST) {
+        status = copy_file(fd, path, (size_t)s.st_size, map, error);
     } else if (s.st_size > 0) {
         void *p = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED)
@@ -71,7 +96,11 @@ pclr_status file_map_open(file_map *map, const char *path, pclr_error *error)
 
 void file_map_close(file_map *map)
 {
-    if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
+    void *data = (void *)(uintptr_t)map->data;
+    if (data && map->size > COPIED_MOST)
+        munmap(data, map->size);
+    else
+        free(data);
     *map = (file_map){0};
 }
 

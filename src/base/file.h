@@ -10,7 +10,7 @@
 /* Reads at most `limit` bytes (0: 1 GiB); a larger file is PCLR_E_FORMAT. A NUL byte follows the content. *data from mem_alloc. */
 pclr_status file_read(const char *path, size_t limit, char **data, size_t *size, pclr_error *error);
 
-/* A read-only view of a file. */
+/* A read-only view of a file: a copy of a small one, a mapping of a large one. */
 typedef struct file_map {
     const uint8_t *data;
     size_t size;

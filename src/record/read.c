@@ -15,6 +15,7 @@
 static pclr_status resolve(const char *path, char **file, char **member, pclr_error *error)
 {
     *file = *member = NULL;
+    if (strcmp(path_extension(path), ".hea") == 0) return mem_strdup(file, path, error);
     TRY(mem_printf(file, error, "%s.hea", path));
     if (file_exists(*file) && !file_is_folder(*file)) return PCLR_OK;
     mem_release(file);
@@ -69,11 +70,10 @@ pclr_status pclr_record_read(pclr_record **record, const char *path, const pclr_
 
     *record = NULL;
     TRY_GOTO(resolve(path, &file, &member, error));
-    if (file_is_folder(file)) {
+    status = file_map_open(&map, file, error);
+    if (status != PCLR_OK && file_is_folder(file))
         status = error_set(error, PCLR_E_ARGUMENT, "%s: a folder; expected a recording; name one of its records", path);
-        goto done;
-    }
-    TRY_GOTO(file_map_open(&map, file, error));
+    if (status != PCLR_OK) goto done;
     if (map.size == 0) {
         status = error_set(error, PCLR_E_FORMAT, "%s: an empty file; expected a recording; get it again", file);
         goto done;

@@ -10,7 +10,7 @@
 
 /* One signal line: FILE FORMAT[xSPF][:SKEW][+OFFSET] [GAIN[(BASELINE)][/UNIT] [BITS [ZERO [FIRST [CHECKSUM [BLOCK [NAME]]]]]]] */
 typedef struct wfdb_signal {
-    char *file;
+    const char *file;
     int format;
     int64_t per_frame; /* samples of this signal a frame */
     int64_t skew;      /* frames by which it lags */
@@ -18,20 +18,22 @@ typedef struct wfdb_signal {
     double gain;       /* steps per unit; never 0 */
     bool calibrated;   /* false: gain was 0 or absent, 200 is assumed */
     double baseline;   /* step that means 0 units */
-    char *unit;        /* "mV" where absent */
+    const char *unit;  /* "mV" where absent */
     int64_t initial;   /* value before the first difference (format 8) */
     bool has_checksum;
     int64_t checksum;
-    char *name;
+    const char *name;
 } wfdb_signal;
 
 typedef struct wfdb_segment {
-    char *name;      /* "~": a gap */
-    int64_t samples; /* 0: a layout header */
+    const char *name; /* "~": a gap */
+    int64_t samples;  /* 0: a layout header */
 } wfdb_segment;
 
+/* Texts lie in `content`. */
 typedef struct wfdb_header {
-    char *name;
+    char *content; /* the file, cut into words in place */
+    const char *name;
     size_t signals;
     double rate;           /* frames per second */
     int64_t samples;       /* frames; -1: not told */
@@ -39,7 +41,7 @@ typedef struct wfdb_header {
     wfdb_signal *signal;   /* [signals]; NULL in a multi-segment header */
     wfdb_segment *segment; /* [segments] */
     size_t segments;       /* 0: an ordinary record */
-    char **comment;        /* [comments], without '#' */
+    const char **comment;  /* [comments], without '#' */
     size_t comments;
 } wfdb_header;
 
@@ -52,8 +54,7 @@ typedef struct wfdb_sink {
     float *out;           /* [count], already NaN where nothing arrives */
     int64_t first, count; /* window of the signal's own samples that is wanted */
     double baseline, scale;
-    uint32_t sum;   /* of all raw samples that passed, for the checksum */
-    int64_t passed; /* how many */
+    uint32_t sum; /* of all raw samples that passed, for the checksum */
 } wfdb_sink;
 
 /*

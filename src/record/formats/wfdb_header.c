@@ -12,15 +12,15 @@
 #include "base/text.h"
 #include "record/formats/wfdb.h"
 
-enum { LINE_MAX_BYTES = 4096, SIGNALS_MAX = RECORD_LEADS_MAX, SEGMENTS_MAX = 1 << 20 };
+enum { LINE_MAX_BYTES = 4096, SIGNALS_MAX = RECORD_LEADS_MAX, SEGMENTS_MAX = 1 << 20, COMMENTS_GROW = 32 };
 
 /* A header being read: where we are, for messages. */
 typedef struct reader {
     const char *path;
-    const char *next, *end;
+    char *next, *end; /* in the header's content */
     int line;
     bool strict;
-    char text[LINE_MAX_BYTES];
+    char *text; /* the line in hand */
     pclr_error *error;
 } reader;
 
@@ -30,28 +30,27 @@ static pclr_status fail(reader *r, const char *field, const char *found, const c
                      expected);
 }
 
-/* The next line into r->text; false at the end. Blank lines are passed over. */
+/* The next line as r->text, cut out in place; false at the end. Blank lines are passed over. */
 static pclr_status next_line(reader *r, bool *got)
 {
     *got = false;
     while (r->next < r->end) {
-        const char *stop = memchr(r->next, '\n', (size_t)(r->end - r->next));
-        size_t n = (size_t)((stop ? stop : r->end) - r->next);
-        const char *start = r->next;
+        char *start = r->next, *stop = memchr(start, '\n', (size_t)(r->end - start));
+        size_t n = (size_t)((stop ? stop : r->end) - start);
         r->next = stop ? stop + 1 : r->end;
         r->line++;
         while (n > 0 && isspace((unsigned char)start[n - 1])) n--;
         while (n > 0 && isspace((unsigned char)*start)) start++, n--;
         if (n == 0) continue;
-        if (n >= sizeof r->text) {
-            return error_set(r->error, PCLR_E_FORMAT, "%s:%d: line of %zu bytes; expected at most %zu; this is no WFDB header", r->path,
-                             r->line, n, sizeof r->text - 1);
+        if (n >= LINE_MAX_BYTES) {
+            return error_set(r->error, PCLR_E_FORMAT, "%s:%d: line of %zu bytes; expected at most %d; this is no WFDB header", r->path,
+                             r->line, n, LINE_MAX_BYTES - 1);
         }
         if (memchr(start, '\0', n)) {
             return error_set(r->error, PCLR_E_FORMAT, "%s:%d: a zero byte; expected text; this is no WFDB header", r->path, r->line);
         }
-        memcpy(r->text, start, n);
-        r->text[n] = '\0';
+        start[n] = '\0'; /* a blank, a line break, or the byte behind the content */
+        r->text = start;
         *got = true;
         return PCLR_OK;
     }
@@ -75,9 +74,10 @@ static pclr_status add_comment(wfdb_header *h, const char *line, pclr_error *err
 {
     line++;
     while (*line == ' ') line++;
-    TRY(mem_grow(&h->comment, h->comments, h->comments + 1, sizeof *h->comment, error));
-    TRY(mem_strdup(&h->comment[h->comments], line, error));
-    h->comments++;
+    if (h->comments % COMMENTS_GROW == 0) {
+        TRY(mem_grow(&h->comment, h->comments, h->comments + COMMENTS_GROW, sizeof *h->comment, error));
+    }
+    h->comment[h->comments++] = line;
     return PCLR_OK;
 }
 
@@ -174,7 +174,7 @@ static pclr_status parse_record_line(reader *r, wfdb_header *h)
         h->segments = (size_t)value;
         *slash = '\0';
     }
-    TRY(mem_strdup(&h->name, word, r->error));
+    h->name = word;
     word = next_word(&cursor);
     if (!word || !parse_int(word, &value) || value < 0 || value > SIGNALS_MAX) {
         return fail(r, "number of signals", word ? word : "", "0 to 256");
@@ -255,8 +255,8 @@ static pclr_status parse_gain(reader *r, wfdb_signal *s, const char *word, bool 
         *has_baseline = true;
     }
     if (*p == '/') {
-        mem_release(&s->unit);
-        return mem_strdup(&s->unit, p + 1, r->error);
+        s->unit = p + 1;
+        return PCLR_OK;
     }
     return *p ? fail(r, "gain", word, "GAIN[(BASELINE)][/UNIT]") : PCLR_OK;
 }
@@ -269,12 +269,12 @@ static pclr_status parse_signal_line(reader *r, wfdb_signal *s)
     bool has_baseline = false;
 
     TRY(check_file_name(r, word));
-    TRY(mem_strdup(&s->file, word, r->error));
+    s->file = word;
     word = next_word(&cursor);
     if (!word) return fail(r, "signal line", s->file, "FILE FORMAT ...");
     TRY(parse_format(r, s, word));
     s->gain = 200;
-    TRY(mem_strdup(&s->unit, "mV", r->error));
+    s->unit = "mV";
     if ((word = next_word(&cursor))) TRY(parse_gain(r, s, word, &has_baseline));
     for (; word && given < 5 && (word = next_word(&cursor)); given++) {
         if (!parse_int(word, &value[given])) return fail(r, "field of a signal line", word, "a whole number");
@@ -284,7 +284,8 @@ static pclr_status parse_signal_line(reader *r, wfdb_signal *s)
     s->has_checksum = given >= 4;
     s->checksum = value[3];
     while (*cursor == ' ' || *cursor == '\t') cursor++;
-    return mem_strdup(&s->name, cursor, r->error);
+    s->name = cursor;
+    return PCLR_OK;
 }
 
 static pclr_status parse_segment_line(reader *r, wfdb_segment *s)
@@ -292,7 +293,7 @@ static pclr_status parse_segment_line(reader *r, wfdb_segment *s)
     char *cursor = r->text, *name = next_word(&cursor), *count = next_word(&cursor);
 
     TRY(check_file_name(r, name));
-    TRY(mem_strdup(&s->name, name, r->error));
+    s->name = name;
     if (!count || !parse_int(count, &s->samples) || s->samples < 0) return fail(r, "segment length", count ? count : "", "a whole number");
     return PCLR_OK;
 }
@@ -327,38 +328,34 @@ static pclr_status parse_body(reader *r, wfdb_header *h)
     return PCLR_OK;
 }
 
+static pclr_status parse(reader *r, wfdb_header *h)
+{
+    bool got;
+
+    TRY(next_content(r, h, &got));
+    if (!got) return error_set(r->error, PCLR_E_FORMAT, "%s: an empty header; expected a record line; get the file again", r->path);
+    TRY(parse_record_line(r, h));
+    return parse_body(r, h);
+}
+
 pclr_status wfdb_header_parse(wfdb_header *header, const char *path, const char *data, size_t size, bool strict, pclr_error *error)
 {
-    reader *r = NULL;
-    bool got = false;
-
     memset(header, 0, sizeof *header);
-    TRY(mem_alloc(&r, 1, sizeof *r, error));
-    *r = (reader){.path = path, .next = data, .end = data + size, .strict = strict, .error = error};
-    if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) r->next += 3;
-    pclr_status status = next_content(r, header, &got);
-    if (status == PCLR_OK && !got)
-        status = error_set(error, PCLR_E_FORMAT, "%s: an empty header; expected a record line; get the file again", path);
-    if (status == PCLR_OK) status = parse_record_line(r, header);
-    if (status == PCLR_OK) status = parse_body(r, header);
-    mem_free(r);
+    TRY(mem_alloc(&header->content, size + 1, 1, error));
+    memcpy(header->content, data, size);
+    reader r = {.path = path, .next = header->content, .end = header->content + size, .strict = strict, .error = error};
+    if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) r.next += 3;
+    pclr_status status = parse(&r, header);
     if (status != PCLR_OK) wfdb_header_free(header);
     return status;
 }
 
 void wfdb_header_free(wfdb_header *header)
 {
-    for (size_t k = 0; header->signal && k < header->signals; k++) {
-        mem_free(header->signal[k].file);
-        mem_free(header->signal[k].unit);
-        mem_free(header->signal[k].name);
-    }
-    for (size_t k = 0; header->segment && k < header->segments; k++) mem_free(header->segment[k].name);
-    for (size_t k = 0; k < header->comments; k++) mem_free(header->comment[k]);
+    mem_free(header->content);
     mem_free(header->signal);
     mem_free(header->segment);
     mem_free(header->comment);
-    mem_free(header->name);
     mem_free(header->start_time);
     memset(header, 0, sizeof *header);
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/memory.h"
 #include "record/formats/wfdb.h"
 
@@ -51,7 +52,6 @@ bool wfdb_sink_put(wfdb_sink *sink, int64_t index, const int32_t *raw, size_t n,
 
     for (size_t i = 0; i < n; i++) sum += (uint32_t)raw[i];
     sink->sum += sum;
-    sink->passed += (int64_t)n;
     if (!sink->out) return false;
     int64_t begin = index < sink->first ? sink->first - index : 0;
     int64_t end = sink->first + sink->count - index;
@@ -272,17 +272,107 @@ static bool deal_run(wfdb_group *g, const int32_t *raw, int64_t first_frame, siz
     return missing;
 }
 
-/* Format 16, the usual one, with one sample of each signal a frame goes from the bytes to each signal without a stop. data: of this run. */
-static bool deal_16(wfdb_group *g, const uint8_t *data, int64_t first_frame, size_t frames, int32_t *restrict scratch)
+#if defined(__x86_64__) || defined(__aarch64__)
+
+typedef int16_t eight __attribute__((vector_size(16)));
+typedef int32_t four __attribute__((vector_size(16)));
+typedef int64_t two __attribute__((vector_size(16)));
+
+/* Four signals in eight frames, the first at p[0], `stride` bytes a frame -> four rows of eight, `row` samples apart. */
+static inline void turn_block(const uint8_t *p, size_t stride, int16_t *out, size_t row)
+{
+    four half[4], low, high;
+
+    for (size_t k = 0; k < 4; k++, p += 2 * stride) {
+        two a = {0}, b = {0};
+        memcpy(&a, p, 8);
+        memcpy(&b, p + stride, 8);
+        half[k] = (four)__builtin_shufflevector((eight)a, (eight)b, 0, 8, 1, 9, 2, 10, 3, 11); /* frames 2k and 2k + 1 side by side */
+    }
+    for (size_t k = 0; k < 2; k++) { /* signals 2k and 2k + 1 */
+        low = k ? __builtin_shufflevector(half[0], half[1], 2, 6, 3, 7) : __builtin_shufflevector(half[0], half[1], 0, 4, 1, 5);
+        high = k ? __builtin_shufflevector(half[2], half[3], 2, 6, 3, 7) : __builtin_shufflevector(half[2], half[3], 0, 4, 1, 5);
+        two first = __builtin_shufflevector((two)low, (two)high, 0, 2), second = __builtin_shufflevector((two)low, (two)high, 1, 3);
+        memcpy(out + 2 * k * row, &first, sizeof first);
+        memcpy(out + (2 * k + 1) * row, &second, sizeof second);
+    }
+}
+
+/* Whole blocks of 4 signals x 8 frames; tells how many frames and signals they took. */
+static void turn_blocks(const uint8_t *in, size_t frames, size_t signals, int16_t *out, size_t *frames_done, size_t *signals_done)
+{
+    *frames_done = frames / 8 * 8;
+    *signals_done = signals / 4 * 4;
+    for (size_t f = 0; f < *frames_done; f += 8) {
+        for (size_t k = 0; k < *signals_done; k += 4) turn_block(in + 2 * (f * signals + k), 2 * signals, out + k * frames + f, frames);
+    }
+}
+
+#else /* big-endian or unknown: sample by sample */
+
+static void turn_blocks(const uint8_t *in, size_t frames, size_t signals, int16_t *out, size_t *frames_done, size_t *signals_done)
+{
+    (void)in, (void)frames, (void)signals, (void)out;
+    *frames_done = *signals_done = 0;
+}
+
+#endif
+
+/* in[frames][signals] of little-endian bytes -> out[signals][frames] */
+static void turn_16(const uint8_t *in, size_t frames, size_t signals, int16_t *out)
+{
+    size_t frames_done, signals_done;
+
+    turn_blocks(in, frames, signals, out, &frames_done, &signals_done);
+    for (size_t f = 0; f < frames; f++) {
+        for (size_t k = f < frames_done ? signals_done : 0; k < signals; k++)
+            out[k * frames + f] = (int16_t)word16(in + 2 * (f * signals + k));
+    }
+}
+
+/* out[n] in millivolts, the sum for the checksum, and whether a sample is missing: one pass over raw[n]. */
+VECTOR_CLONES
+static bool scale_16(const int16_t *restrict raw, size_t n, double baseline, double scale, float *restrict out, uint32_t *sum)
+{
+    int32_t total = 0, missed = 0; /* n is at most RUN */
+
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (float)(((double)raw[i] - baseline) * scale);
+        total += raw[i];
+        missed |= raw[i] == INT16_MIN;
+    }
+    *sum += (uint32_t)total;
+    return missed != 0;
+}
+
+/* Format 16, the usual one, with one sample of each signal a frame and all of them wanted, goes from the bytes to millivolts without a
+ * stop at int32. data: of this run; scratch [signals][frames] */
+static bool deal_16(wfdb_group *g, const uint8_t *data, int64_t first_frame, size_t frames, int16_t *restrict scratch)
 {
     bool missing = false;
 
+    turn_16(data, frames, g->signals, scratch);
     for (size_t k = 0; k < g->signals; k++) {
-        const uint8_t *p = data + 2 * k;
-        for (size_t f = 0; f < frames; f++, p += 2 * g->signals) scratch[f] = (int16_t)word16(p);
-        missing |= wfdb_sink_put(&g->sink[k], first_frame, scratch, frames, 16);
+        wfdb_sink *sink = &g->sink[k];
+        float *out = sink->out + (first_frame - sink->first);
+        const int16_t *raw = scratch + k * frames;
+        if (!scale_16(raw, frames, sink->baseline, sink->scale, out, &sink->sum)) continue;
+        missing = true;
+        for (size_t i = 0; i < frames; i++) {
+            if (raw[i] == INT16_MIN) out[i] = NAN;
+        }
     }
     return missing;
+}
+
+/* Do the frames [first, end) go to every sink whole, one sample of each signal a frame? */
+static bool takes_all(const wfdb_group *g, int64_t first, int64_t end)
+{
+    for (size_t k = 0; k < g->signals; k++) {
+        const wfdb_sink *s = &g->sink[k];
+        if (g->signal[k].per_frame != 1 || !s->out || s->first > first || s->first + s->count < end) return false;
+    }
+    return true;
 }
 
 /* Format 8: every sample is a difference, so that reading starts at the file's first frame. */
@@ -313,10 +403,6 @@ static pclr_status read_plain(wfdb_group *g, int64_t first, int64_t frames, bool
     for (size_t k = 0; k < g->signals; k++) level[k] = (int32_t)g->signal[k].initial;
     for (int64_t at = f->decode ? first : 0; at < end; at += run) {
         int64_t n = end - at < run ? end - at : run;
-        if (f->format == 16 && stride == (int64_t)g->signals) {
-            *missing |= deal_16(g, data + 2 * at * stride, at, (size_t)n, scratch);
-            continue;
-        }
         if (f->decode) {
             f->decode(data, at * stride, (size_t)(n * stride), raw);
         } else {
@@ -331,6 +417,20 @@ done:
     return status;
 }
 
+static pclr_status read_16(wfdb_group *g, int64_t first, int64_t frames, bool *missing, pclr_error *error)
+{
+    int64_t end = first + frames, run = RUN / (int64_t)g->signals;
+    int16_t *scratch = NULL;
+
+    TRY(mem_alloc(&scratch, (size_t)run * g->signals, sizeof *scratch, error));
+    for (int64_t at = first; at < end; at += run) {
+        int64_t n = end - at < run ? end - at : run;
+        *missing |= deal_16(g, g->data + g->signal->offset + 2 * at * (int64_t)g->signals, at, (size_t)n, scratch);
+    }
+    mem_free(scratch);
+    return PCLR_OK;
+}
+
 pclr_status wfdb_group_read(wfdb_group *group, int64_t first, int64_t frames, bool *missing, pclr_error *error)
 {
     int64_t there;
@@ -342,5 +442,6 @@ pclr_status wfdb_group_read(wfdb_group *group, int64_t first, int64_t frames, bo
                          (long long)there, (long long)(first + frames));
     }
     if (is_flac(group->signal->format)) return wfdb_flac_read(group, first, frames, missing, error);
+    if (group->signal->format == 16 && takes_all(group, first, first + frames)) return read_16(group, first, frames, missing, error);
     return read_plain(group, first, frames, missing, error);
 }
