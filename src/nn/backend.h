@@ -42,6 +42,7 @@ typedef struct nn_args {
     int64_t heads, begin;
     int axis, axes[NN_MAX_RANK];
     bool transpose_a, transpose_b, reverse;
+    int activation; /* nn_op that a product applies to its result (fold.c); 0: none */
     double scale, shift, eps, momentum, p, delta;
 } nn_args;
 
@@ -64,13 +65,17 @@ typedef struct nn_call {
     void *state;        /* made by prepare, e.g. library primitives */
     bool training;      /* batch statistics, dropout, running statistics are updated */
     int threads;
+    void *followed;     /* where the forward kernel writes the GELU of its result as well (fold.c); NULL: nowhere */
     pclr_world *world;  /* the processes that share the batch; NULL: one alone */
     uint32_t key[2];    /* random numbers: Philox key of this node ... */
     uint64_t step;      /* ... and counter */
 } nn_call;
 
 enum { NN_READS_OUT = 1 << 30 };   /* bit k: input k */
-enum { NN_IN_PLACE = 1 };          /* flags: out may share memory with in[0] (same size) */
+enum { NN_IN_PLACE = 1,            /* flags: out may share memory with in[0] (same size) */
+       NN_FOLDS = 2 };             /* a product that takes on what follows it: */
+/* y = activation(norm(x w + bias) + other). Inputs of a product that fold.c extended; norm: gamma, beta, running mean, running variance */
+enum { NN_FOLDED_NORM = 3, NN_FOLDED_OTHER = 7, NN_FOLDED_INPUTS = 8 };
 
 typedef struct nn_kernel {
     void (*forward)(const nn_call *call);

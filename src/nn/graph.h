@@ -22,6 +22,8 @@ typedef struct nn_node {
     unsigned no_grad;           /* bit k: no gradient flows to input k, by the operation's definition */
     double flop;                /* of the forward pass */
     bool keep, want_grad;
+    nn_id follower;             /* the GELU that this product writes too; 0: none */
+    bool with_input;            /* this GELU is written by the product it follows */
     /* set by the plan */
     bool used;                  /* the loss or a kept tensor depends on it */
     bool needs_grad;            /* something before it (or itself) wants a gradient */
@@ -75,6 +77,8 @@ bool nn_node_inputs_ok(nn_graph *g, const char *op, const nn_id *in, int inputs)
 /* "[32][156][256]" into text[64]; returns text. */
 const char *nn_shape_text(nn_shape s, char text[96]);
 bool nn_shape_equal(nn_shape a, nn_shape b);
+/* fold.c: before the calls are made, after unused nodes are marked. */
+pclr_status nn_graph_fold(nn_graph *graph, pclr_error *error);
 /* Product of all axes but the last (rows), the last axis (columns; 1 for scalars). */
 int64_t nn_shape_rows(nn_shape s);
 int64_t nn_shape_last(nn_shape s);

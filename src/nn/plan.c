@@ -222,7 +222,7 @@ static pclr_status plan_data(planner *p, pclr_error *error)
                 p->data_span[k] = at;
             } else {
                 p->data_span[k] = p->items;
-                TRY(add_span(p, data_bytes(g, n), k, p->last_read[k], &n->data, error));
+                TRY(add_span(p, data_bytes(g, n), n->with_input ? (size_t)n->in[0] : k, p->last_read[k], &n->data, error));
             }
         }
         size_t saved = kernel->saved ? kernel->saved(&n->call) : 0;
@@ -375,6 +375,7 @@ static void connect(nn_graph *g)
         nn_node *n = &g->node[k];
         if (!n->call.in) continue;
         n->call.out.data = n->data;
+        n->call.followed = n->follower ? g->node[n->follower].data : NULL;
         n->call.out.grad = n->active ? n->grad : NULL;
         for (int i = 0; i < n->inputs; i++) {
             if (n->in[i] == NN_NONE) continue;
@@ -440,6 +441,7 @@ pclr_status nn_graph_compile(nn_graph *g, nn_id loss, pclr_error *error)
     g->loss = loss;
     if (loss != NN_NONE) g->node[g->node[loss].root].keep = true;
     mark_used(g);
+    TRY(nn_graph_fold(g, error));
     mark_gradients(g);
     TRY(make_calls(g, error));
     TRY(prepare(g, error));

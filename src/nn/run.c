@@ -10,7 +10,7 @@
 
 static bool runs(const nn_node *node)
 {
-    return node->used && node->call.in != NULL;
+    return node->used && node->call.in != NULL && !node->with_input;
 }
 
 static double now(const nn_graph *g)

@@ -95,14 +95,16 @@ static size_t forward_floats(const conv *p)
     return (size_t)copy_floats(&as_it_is, p->B) + gemm_rows_scratch(&m, p->O, p->threads);
 }
 
-static void conv_forward(const conv *p, const float *x, const float *w, const float *bias, float *y, bool add, float *work)
+static void conv_forward(const conv *p, const float *x, const float *w, const folded *f, float *y, bool add, float *work)
 {
     window_rows rows = forward_windows(p);
     float *scratch = work + copy_floats(&rows, p->B);
     const float *from = place(&rows, p->B, x, p->threads, work);
     const matrix m = window_matrix(from, p->B, &rows);
-    const weights kernel = {.data = w, .N = p->O, .outer = 1, .inner = m.columns, .inner_step = 1, .n_step = m.columns};
-    const result to = {.data = y, .per_item = p->U, .item_stride = p->U * p->y_stride, .stride = p->y_stride, .bias = bias, .add = add};
+    const weights kernel = {
+        .data = w, .N = p->O, .outer = 1, .inner = m.columns, .inner_step = 1, .n_step = m.columns, .factor = f->factor};
+    const result to = {
+        .data = y, .per_item = p->U, .item_stride = p->U * p->y_stride, .stride = p->y_stride, .bias = f->bias, .add = add, .end = f->end};
     gemm_rows(&m, &kernel, &to, p->threads, scratch);
 }
 
@@ -250,16 +252,19 @@ static size_t conv1d_work(const nn_call *c)
 {
     const conv p = conv_of(c);
     const size_t backward = larger(weights_floats(&p), data_floats(&p));
-    return larger(forward_floats(&p), c->training ? backward : 0) * sizeof(float);
+    return (larger(forward_floats(&p), c->training ? backward : 0) + (size_t)folded_floats(c, p.y_stride)) * sizeof(float);
 }
 
 static void conv1d_forward(const nn_call *c)
 {
     const conv p = conv_of(c);
-    const float *x = c->in[0].data, *w = c->in[1].data, *bias = c->in[2].data;
-    for (int64_t g = 0; g < c->args->groups; g++)
-        conv_forward(&p, x + g * p.I, w + g * p.O * p.K * p.I, bias ? bias + g * p.O : NULL, (float *)c->out.data + g * p.O, false,
-                     c->work);
+    const float *x = c->in[0].data, *w = c->in[1].data;
+    const folded all = folded_of(c, p.y_stride, c->work);
+    float *work = (float *)c->work + folded_floats(c, p.y_stride);
+    for (int64_t g = 0; g < c->args->groups; g++) {
+        const folded f = folded_from(all, g * p.O);
+        conv_forward(&p, x + g * p.I, w + g * p.O * p.K * p.I, &f, (float *)c->out.data + g * p.O, false, work);
+    }
 }
 
 static void conv1d_backward(const nn_call *c)
@@ -313,7 +318,7 @@ static void conv_transpose1d_backward(const nn_call *c)
     const conv p = transposed_of(c);
     const float *x = c->in[0].data, *w = c->in[1].data, *dy = c->out.grad;
     float *dx = c->in[0].grad, *dw = c->in[1].grad, *db = c->in[2].grad;
-    if (dx) conv_forward(&p, dy, w, NULL, dx, c->in[0].add, c->work);
+    if (dx) conv_forward(&p, dy, w, &(folded){0}, dx, c->in[0].add, c->work);
     if (dw) {
         if (!c->in[1].add) memset(dw, 0, (size_t)c->in[1].size * sizeof *dw);
         conv_weights(&p, dy, x, dw, c->work);
@@ -326,8 +331,8 @@ static void conv_transpose1d_backward(const nn_call *c)
 
 void nn_onednn_convolution(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_CONV1D] =
-        (nn_kernel){.forward = conv1d_forward, .backward = conv1d_backward, .reads = 1 | 2, .writes = true, .work = conv1d_work};
+    kernel[NN_OP_CONV1D] = (nn_kernel){
+        .forward = conv1d_forward, .backward = conv1d_backward, .reads = 1 | 2, .flags = NN_FOLDS, .writes = true, .work = conv1d_work};
     kernel[NN_OP_CONV_TRANSPOSE1D] = (nn_kernel){.forward = conv_transpose1d_forward,
                                                  .backward = conv_transpose1d_backward,
                                                  .reads = 1 | 2,

@@ -89,7 +89,15 @@ typedef struct weights {
     const float *data;
     int64_t N, outer, inner;
     int64_t outer_step, inner_step, n_step;
+    const float *factor; /* [N] or NULL: each column is multiplied by its own */
 } weights;
+
+/* What happens to finished results: y = activation(y + other), followed = gelu(y). `other` and `followed` lie like the result. */
+typedef struct ending {
+    const float *other; /* NULL: none */
+    nn_op activation;   /* NN_OP_RELU, NN_OP_GELU, or 0 */
+    float *followed;    /* NULL: nowhere */
+} ending;
 
 /* Where the rows of a product go: row b * per_item + u to data + b * item_stride + u * stride. */
 typedef struct result {
@@ -97,6 +105,7 @@ typedef struct result {
     int64_t per_item, item_stride, stride;
     const float *bias; /* [N] or NULL */
     bool add;          /* to what is there */
+    ending end;
 } result;
 
 /* y[row][n] = (add ? y : 0) + sum_k x[row][k] w[k][n] + bias[n] */
@@ -113,6 +122,21 @@ int64_t gemm_tiles_scratch(int64_t depth); /* floats */
 /* The same by oneDNN, for whatever lies anyhow: c (add ? + : =) op(a) op(b), row-major, with row strides. */
 void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
               bool add, float *c, int64_t ldc);
+
+/* ---- ending.c ---- */
+
+/* What fold.c joined to a product with N columns, as the product wants it. */
+typedef struct folded {
+    const float *factor, *bias; /* [N] or NULL */
+    ending end;
+} folded;
+/* Batch norm becomes factors and biases in `memory`, which has folded_floats. */
+folded folded_of(const nn_call *c, int64_t N, float *memory);
+int64_t folded_floats(const nn_call *c, int64_t N);
+/* The same from column n on. */
+folded folded_from(folded f, int64_t n);
+/* Rows of finished results, columns first .. first + columns. `data` is where they begin in memory, like `other` and `followed`. */
+void finish(const ending *end, const float *data, float *const *row, int64_t rows, int64_t first, int64_t columns);
 
 /* ---- dropout.c ---- */
 

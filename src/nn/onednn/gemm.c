@@ -99,6 +99,12 @@ static void pack_weights(const weights *w, int64_t first, int64_t width, float *
     }
 }
 
+NN_CLONES static void scale_panel(float *panel, int64_t depth, int64_t width, const float *factor, int64_t count)
+{
+    for (int64_t k = 0; k < depth; k++)
+        for (int64_t n = 0; n < count; n++) panel[k * width + n] *= factor[n];
+}
+
 /* Columns [first, first + count) of `depth` rows as a panel. */
 static void pack_rows(const float *const *row, int64_t depth, int64_t first, int64_t count, int64_t width, float *panel)
 {
@@ -146,14 +152,18 @@ static void multiply_rows(const product *p, piece rows, piece columns, float *sc
     const float *row[ROWS];
     float *to[ROWS];
     const int64_t count = rows.end - rows.begin, blocks = ceil_div(p->K, DEPTH);
+    const bool ends = p->y->end.other || p->y->end.activation || p->y->end.followed;
     find_rows(p->x, rows, scratch, row);
     for (int64_t r = 0; r < count; r++) {
         const int64_t at = rows.begin + r;
         to[r] = p->y->data + at / p->y->per_item * p->y->item_stride + at % p->y->per_item * p->y->stride;
     }
     for (int64_t b = 0; b < blocks; b++)
-        for (int64_t n = columns.begin; n < columns.end; n++)
-            multiply_panel(p, row, to, count, n * p->tile.columns, piece_of(p->K, blocks, b));
+        for (int64_t n = columns.begin; n < columns.end; n++) {
+            const int64_t first = n * p->tile.columns, left = p->N - first;
+            multiply_panel(p, row, to, count, first, piece_of(p->K, blocks, b));
+            if (ends && b + 1 == blocks) finish(&p->y->end, p->y->data, to, count, first, left < p->tile.columns ? left : p->tile.columns);
+        }
 }
 
 static int64_t packed_floats(const tile_kernel *tile, int64_t N, int64_t K)
@@ -173,7 +183,11 @@ void gemm_rows(const matrix *x, const weights *w, const result *y, int threads, 
     const int64_t K = x->columns, panels = ceil_div(w->N, tile.columns), own = most_written(x, ROWS) * written_stride(x);
     float *packed = scratch, *written = packed + packed_floats(&tile, w->N, K);
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t n = 0; n < panels; n++) pack_weights(w, n * tile.columns, tile.columns, packed + n * tile.columns * K);
+    for (int64_t n = 0; n < panels; n++) {
+        const int64_t first = n * tile.columns, left = w->N - first;
+        pack_weights(w, first, tile.columns, packed + first * K);
+        if (w->factor) scale_panel(packed + first * K, K, tile.columns, w->factor + first, left < tile.columns ? left : tile.columns);
+    }
 
     /* Every thread has rows; where they are too few, threads share them and divide the panels. */
     const product p = {x, y, w->N, K, packed, tile};

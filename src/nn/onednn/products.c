@@ -28,16 +28,18 @@ static size_t linear_work(const nn_call *c)
         most = most > data ? most : data;
         most = most > weight ? most : weight;
     }
-    return most * sizeof(float);
+    return (most + (size_t)folded_floats(c, N)) * sizeof(float);
 }
 
 static void linear_forward(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
     const matrix x = in_memory(c->in[0].data, R, K);
-    const weights w = transposed(c->in[1].data, N, K);
-    const result y = {.data = c->out.data, .per_item = R, .stride = N, .bias = c->in[2].data};
-    gemm_rows(&x, &w, &y, c->threads, c->work);
+    const folded f = folded_of(c, N, c->work);
+    weights w = transposed(c->in[1].data, N, K);
+    w.factor = f.factor;
+    const result y = {.data = c->out.data, .per_item = R, .stride = N, .bias = f.bias, .end = f.end};
+    gemm_rows(&x, &w, &y, c->threads, (float *)c->work + folded_floats(c, N));
 }
 
 static void clear_unless_add(const nn_tensor *t)
@@ -124,7 +126,7 @@ static void matmul_backward(const nn_call *c)
 
 void nn_onednn_products(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_LINEAR] =
-        (nn_kernel){.forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .writes = true, .work = linear_work};
+    kernel[NN_OP_LINEAR] = (nn_kernel){
+        .forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .flags = NN_FOLDS, .writes = true, .work = linear_work};
     kernel[NN_OP_MATMUL] = (nn_kernel){.forward = matmul_forward, .backward = matmul_backward, .reads = 1 | 2, .writes = true};
 }

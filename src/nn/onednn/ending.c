@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What products do to their results while they are near (nn/fold.c): batch norm by running statistics, a sum, ReLU or GELU. */
+#include "nn/onednn/fast.h"
+#include "nn/onednn/vector_math.h"
+
+int64_t folded_floats(const nn_call *c, int64_t N)
+{
+    return c->inputs == NN_FOLDED_INPUTS && c->in[NN_FOLDED_NORM].size > 0 ? ceil_div(2 * N, 16) * 16 : 0;
+}
+
+folded folded_of(const nn_call *c, int64_t N, float *memory)
+{
+    const float *bias = c->in[2].data;
+    folded f = {.bias = bias, .end.followed = c->followed};
+    if (c->inputs != NN_FOLDED_INPUTS) return f;
+    f.end.other = c->in[NN_FOLDED_OTHER].data;
+    f.end.activation = (nn_op)c->args->activation;
+    const nn_tensor *norm = c->in + NN_FOLDED_NORM;
+    if (!norm->data) return f;
+    const float *gamma = norm[0].data, *beta = norm[1].data, *mean = norm[2].data, *variance = norm[3].data;
+    float *factor = memory, *shift = memory + N;
+    for (int64_t n = 0; n < N; n++) {
+        const double scale = (double)gamma[n] / sqrt((double)variance[n] + c->args->eps);
+        factor[n] = (float)scale;
+        shift[n] = (float)((double)beta[n] + ((bias ? (double)bias[n] : 0) - (double)mean[n]) * scale);
+    }
+    f.factor = factor;
+    f.bias = shift;
+    return f;
+}
+
+static const float *from(const float *x, int64_t n)
+{
+    return x ? x + n : NULL;
+}
+
+folded folded_from(folded f, int64_t n)
+{
+    f.factor = from(f.factor, n);
+    f.bias = from(f.bias, n);
+    f.end.other = from(f.end.other, n);
+    f.end.followed = f.end.followed ? f.end.followed + n : NULL;
+    return f;
+}
+
+NN_CLONES static void add_row(float *y, const float *other, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) y[k] += other[k];
+}
+
+NN_CLONES static void relu_row(float *y, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) y[k] = y[k] > 0 ? y[k] : 0;
+}
+
+NN_CLONES static void gelu_row(const float *x, float *y, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) {
+        float density;
+        y[k] = x[k] * vm_normal(x[k], &density);
+    }
+}
+
+void finish(const ending *end, const float *data, float *const *row, int64_t rows, int64_t first, int64_t columns)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        float *y = row[r] + first;
+        if (end->other) add_row(y, end->other + (y - data), columns);
+        if (end->activation == NN_OP_RELU) relu_row(y, columns);
+        if (end->activation == NN_OP_GELU) gelu_row(y, y, columns);
+        if (end->followed) gelu_row(y, end->followed + (y - data), columns);
+    }
+}
