@@ -102,6 +102,8 @@ static const item ITEMS[] = {
     {"infer_s4_fp32", "segments/s", ENCODER("s4", "small", 0.1), false, 32, SAMPLES, LEADS, NULL},
     {"train_transformer_base_fp32", "segments/s", ENCODER("transformer", "base", 0.1), true, 8, SAMPLES, LEADS, NULL},
     {"infer_transformer_base_fp32", "segments/s", ENCODER("transformer", "base", 0.1), false, 8, SAMPLES, LEADS, NULL},
+    {"train_xresnet1d50_fp32", "segments/s", ENCODER("xresnet1d", "50", 0), true, 32, SAMPLES, LEADS, NULL},
+    {"infer_xresnet1d50_fp32", "segments/s", ENCODER("xresnet1d", "50", 0), false, 32, SAMPLES, LEADS, NULL},
     {"layer_linear_fp32", "ms", {.name = ""}, true, 32, 156, 256, linear},
     {"layer_conv1d_fp32", "ms", {.name = ""}, true, 32, 313, 128, conv1d},
     {"layer_positional_conv_fp32", "ms", {.name = ""}, true, 32, 156, 256, grouped},

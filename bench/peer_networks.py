@@ -65,19 +65,19 @@ class Transformer(nn.Module):
         return self.layers(self.dropout(self.norm(x))).mean(1)
 
 
-class XResNet18(nn.Module):
-    """src/model/xresnet1d.c, 18, width 64; `image`: as an image one pixel high, channels last."""
+class XResNet(nn.Module):
+    """src/model/xresnet1d.c, width 64; `blocks` of each stage; `image`: as an image one pixel high, channels last."""
 
-    def __init__(self, image, leads=12, width=64):
+    def __init__(self, image, blocks=(2, 2, 2, 2), bottleneck=False, leads=12, width=64):
         super().__init__()
         self.image = image
         layers = [self.conv(leads, width // 2, 5, 2), self.conv(width // 2, width // 2, 5), self.conv(width // 2, width, 5)]
         layers.append(nn.MaxPool2d((1, 3), (1, 2), (0, 1)) if image else nn.MaxPool1d(3, 2, 1))
         inputs = width
-        for stage in range(4):
-            for block in range(2):
-                layers.append(Block(self, inputs, width << stage, 2 if stage and not block else 1))
-                inputs = width << stage
+        for stage, count in enumerate(blocks):
+            for block in range(count):
+                layers.append(Block(self, inputs, width << stage, bottleneck, 2 if stage and not block else 1))
+                inputs = (width << stage) * (4 if bottleneck else 1)
         self.layers = nn.Sequential(*layers)
         if image:
             self.to(memory_format=torch.channels_last)
@@ -97,9 +97,13 @@ class XResNet18(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, net, inputs, outputs, stride):
+    def __init__(self, net, inputs, width, bottleneck, stride):
         super().__init__()
-        self.branch = nn.Sequential(net.conv(inputs, outputs, 5, stride), net.conv(outputs, outputs, 5, relu=False))
+        outputs = 4 * width if bottleneck else width
+        if bottleneck:
+            self.branch = nn.Sequential(net.conv(inputs, width, 1), net.conv(width, width, 5, stride), net.conv(width, outputs, 1, relu=False))
+        else:
+            self.branch = nn.Sequential(net.conv(inputs, width, 5, stride), net.conv(width, width, 5, relu=False))
         pool = nn.AvgPool2d((1, 2), (1, 2), ceil_mode=True) if net.image else nn.AvgPool1d(2, 2, ceil_mode=True)
         shortcut = [pool] if stride == 2 else []
         self.shortcut = nn.Sequential(*shortcut, *([net.conv(inputs, outputs, 1, relu=False)] if inputs != outputs else []))
@@ -168,7 +172,8 @@ class Alone(nn.Module):
 ENCODERS = {
     "transformer_small": (lambda image: Transformer(256, 256, 4), 32),
     "transformer_base": (lambda image: Transformer(256, 768, 12), 8),
-    "xresnet1d18": (XResNet18, 32),
+    "xresnet1d18": (XResNet, 32),
+    "xresnet1d50": (lambda image: XResNet(image, (3, 4, 6, 3), True), 32),
     "s4": (lambda image: S4(), 32),
 }
 LAYERS = {

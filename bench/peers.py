@@ -22,7 +22,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 WORKER = HERE / "peer_networks.py"
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
-ENCODERS = ["transformer_small", "xresnet1d18", "s4", "transformer_base"]
+ENCODERS = ["transformer_small", "xresnet1d18", "s4", "transformer_base", "xresnet1d50"]
 LAYERS = ["linear", "conv1d", "positional_conv", "attention", "layer_norm", "batch_norm", "gelu"]
 BATCH = {"transformer_base": 8}
 PEAK = "gemm_peak_fp32"
