@@ -418,7 +418,7 @@ static pclr_status finish(import_job *job, const char *dataset_path, pclr_error 
     }
     TRY(labels_finish(&job->labels, error));
     TRY(measures_finish(&job->measures, store_count(job->store), error));
-    return store_finish(job->store, &job->labels, o->split, o->seed, error);
+    return store_finish(job->store, &job->labels, o->split, o->seed, NULL, error);
 }
 
 /* What was done stays for another try when the work was stopped or the machine failed, not when the answer is final. */

@@ -91,8 +91,10 @@ pclr_status store_read(const store *s, int64_t row, int64_t rows, int16_t *out, 
 int64_t store_data_start(const store *s); /* byte of the file at which samples begin */
 size_t store_count(const store *s);
 const store_row *store_get(const store *s, size_t index);
-/* Writes rows, labels, measurements and splits, and gives the file its name. */
-pclr_status store_finish(store *s, const label_set *labels, const char *splits, uint64_t seed, pclr_error *error);
+struct named_physiology; /* physiology.h */
+/* Writes rows, labels, measurements, splits and physiology (NULL: none), and gives the file its name. */
+pclr_status store_finish(store *s, const label_set *labels, const char *splits, uint64_t seed, const struct named_physiology *physiology,
+                         pclr_error *error);
 void store_keep(store *s, bool keep); /* whether the partial file stays when the store is destroyed unfinished */
 void store_destroy(store **s);
 

@@ -11,9 +11,8 @@
 
 #include "base/file.h"
 #include "base/parallel.h"
-#include "dataset/dataset.h"
-#include "dataset/h5.h"
 #include "dataset/import.h"
+#include "dataset/physiology.h"
 
 /* What a part holds beyond the public rows. */
 typedef struct part {
@@ -345,6 +344,24 @@ static pclr_status choose_splits(const merge_job *job, const pclr_import_options
     return PCLR_OK;
 }
 
+/* Features go along where all parts have the same; what keeps them from it is told. */
+static pclr_status finish(merge_job *job, const char *rules, uint64_t seed, pclr_error *error)
+{
+    const pclr_dataset **dataset = NULL;
+    named_physiology physiology = {0};
+    char why[512];
+
+    TRY(mem_alloc(&dataset, job->count, sizeof *dataset, error));
+    for (size_t k = 0; k < job->count; k++) dataset[k] = job->part[k].dataset;
+    pclr_status status = physiology_join(&physiology, dataset, job->count, why, sizeof why, error);
+    mem_free(dataset);
+    if (why[0]) callbacks_log(job->callbacks, PCLR_LOG_WARNING, "features are left out: %s; run `physioclr features` on the whole", why);
+    bool kept = physiology.table.records > 0;
+    if (status == PCLR_OK) status = store_finish(job->store, &job->labels, rules, seed, kept ? &physiology : NULL, error);
+    named_physiology_free(&physiology);
+    return status;
+}
+
 static pclr_status merge(merge_job *job, const char *dataset_path, const char *const *parts, size_t count,
                          const pclr_import_options *options, pclr_import_summary *summary, pclr_error *error)
 {
@@ -362,7 +379,7 @@ static pclr_status merge(merge_job *job, const char *dataset_path, const char *c
     TRY(join_codes(job, dataset_path, error));
     summary->imported = job->records;
     summary->found = summary->imported + summary->refused;
-    return store_finish(job->store, &job->labels, rules, seed, error);
+    return finish(job, rules, seed, error);
 }
 
 pclr_status pclr_import_merge(const char *dataset_path, const char *const *parts, size_t count, const pclr_import_options *options,

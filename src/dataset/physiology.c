@@ -14,8 +14,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "dataset/dataset.h"
-#include "dataset/h5.h"
+#include "dataset/physiology.h"
+#include "dataset/room.h"
 
 /* ---- reading ---- */
 
@@ -112,8 +112,7 @@ void dataset_physiology_free(dataset_physiology *p)
 
 /* ---- writing ---- */
 
-static pclr_status write_physiology(hid_t file, const dataset_physiology *p, const char *const *names, const char *const *units,
-                                    pclr_error *error)
+pclr_status physiology_put(hid_t file, const dataset_physiology *p, const char *const *names, const char *const *units, pclr_error *error)
 {
     size_t beats = (size_t)p->beat_start[p->records];
 
@@ -172,21 +171,6 @@ static pclr_status copy_file(const char *from_path, const char *to_path, pclr_er
     return status;
 }
 
-/* Room on the disk for what HDF5 will write, and some more: a write that fails within HDF5 leaves it unable to end in order. It cuts
- * the file to what it needs when it closes it. */
-static pclr_status reserve(const char *path, const dataset_physiology *p, pclr_error *error)
-{
-    const int64_t segment = 3 * (int64_t)sizeof(int64_t) + (int64_t)(p->features * sizeof(float)), name = 256, spare = 1 << 20;
-    int64_t beats = p->beat_start[p->records], size = file_size(path);
-    int64_t more = (int64_t)p->segments * segment + beats * 5 * (int64_t)sizeof(float) + (int64_t)p->records * 16 +
-                   (int64_t)p->features * name + spare;
-    int file = open(path, O_WRONLY | O_CLOEXEC);
-    if (file < 0) return error_io(error, path, "open", errno);
-    int failed = posix_fallocate(file, size, more);
-    close(file);
-    return failed == ENOSPC || failed == EFBIG || failed == EDQUOT ? error_io(error, path, "write", failed) : PCLR_OK;
-}
-
 pclr_status dataset_physiology_write(const char *path, const dataset_physiology *p, const char *const *names, const char *const *units,
                                      pclr_error *error)
 {
@@ -196,9 +180,9 @@ pclr_status dataset_physiology_write(const char *path, const dataset_physiology 
 
     TRY(mem_printf(&temporary, error, "%s.partial", path));
     TRY_GOTO(copy_file(path, temporary, error));
-    TRY_GOTO(reserve(temporary, p, error));
+    TRY_GOTO(room_reserve(temporary, file_size(temporary), room_of_physiology(p), error));
     TRY_GOTO(h5_open(&file, temporary, true, error));
-    TRY_GOTO(write_physiology(file, p, names, units, error));
+    TRY_GOTO(physiology_put(file, p, names, units, error));
     TRY_GOTO(h5_close(&file, temporary, error));
     if (rename(temporary, path) != 0) status = error_io(error, path, "rename", errno);
 done:

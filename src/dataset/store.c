@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "dataset/h5.h"
 #include "dataset/import.h"
+#include "dataset/physiology.h"
+#include "dataset/room.h"
 
 enum { ALIGNMENT = 4096 }; /* samples begin on a page, so that the block can be mapped */
 
@@ -361,32 +362,48 @@ static pclr_status fill_frame(const store *s, pclr_error *error)
     return status;
 }
 
-static pclr_status write_frame(const store *s, const label_set *labels, const char *splits, uint64_t seed, pclr_error *error)
+/* An empty frame with room behind the samples for `bytes`. */
+static pclr_status open_frame(const store *s, int64_t bytes, pclr_error *error)
 {
-    int64_t place;
-    hid_t file = -1;
-    pclr_status status;
+    int64_t place, behind = s->data_start + s->written * row_bytes(s);
+    int created = open(s->frame, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
+    if (created < 0) return error_io(error, s->frame, "create", errno);
+    close(created);
+    TRY(room_reserve(s->frame, behind, bytes, error)); /* before HDF5 sees the file, which it begins anew */
     TRY(make_frame(s->frame, s->written, s->target.leads, false, &place, error));
     if (place != s->data_start) {
         return error_set(error, PCLR_E_IO, "%s: HDF5 puts /signal at byte %lld; expected %lld; import again with one version of HDF5",
                          s->frame, (long long)place, (long long)s->data_start);
     }
+    return room_reserve(s->frame, behind, bytes, error);
+}
+
+static pclr_status write_frame(const store *s, const label_set *labels, const char *splits, uint64_t seed, const named_physiology *p,
+                               pclr_error *error)
+{
+    int64_t bytes = room_of_tables(s, labels, splits) + (p ? room_of_physiology(&p->table) : 0);
+    hid_t file = -1;
+    pclr_status status;
+
+    TRY(open_frame(s, bytes, error));
     TRY(h5_open(&file, s->frame, true, error));
     TRY_GOTO(write_attributes(s, file, splits, seed, error));
     TRY_GOTO(write_rows(s, file, error));
     TRY_GOTO(write_labels(s, file, labels, error));
     TRY_GOTO(write_measures(s, file, labels->measures, error));
     TRY_GOTO(write_splits(s, file, splits, seed, error));
+    if (p) TRY_GOTO(physiology_put(file, &p->table, (const char *const *)p->name, (const char *const *)p->unit, error));
     status = h5_close(&file, s->frame, error);
 done:
     if (file >= 0 && h5_close(&file, s->frame, NULL) != PCLR_OK) file = -1; /* the first error is the one to tell */
     return status;
 }
 
-pclr_status store_finish(store *s, const label_set *labels, const char *splits, uint64_t seed, pclr_error *error)
+pclr_status store_finish(store *s, const label_set *labels, const char *splits, uint64_t seed, const named_physiology *physiology,
+                         pclr_error *error)
 {
-    pclr_status status = write_frame(s, labels, splits, seed, error);
+    pclr_status status = write_frame(s, labels, splits, seed, physiology, error);
 
     if (status == PCLR_OK) status = fill_frame(s, error);
     unlink(s->frame);

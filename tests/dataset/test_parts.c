@@ -2,6 +2,8 @@
 /* An import that is killed and started again, and one in parts that are joined, give the bytes of an import in one go. */
 #include "archive.h"
 
+#include "dataset/dataset.h"
+
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -168,11 +170,111 @@ static void parts_join_to_the_whole(void **state)
     assert_int_equal(import_to("4/e.h5", (pclr_import_options){.shard = 4, .shards = 3}, NULL, NULL, &error), PCLR_E_ARGUMENT);
 }
 
+/* ---- features of parts ---- */
+
+/* A segment and two beats a record, told apart by `base`. */
+static void put_features(const char *path, int extractor, float base)
+{
+    static const char *const names[] = {"one", "two"}, *const units[] = {"mV", ""};
+    enum { MOST = RECORDS };
+    int64_t record[MOST], start[MOST] = {0}, length[MOST], beat_start[MOST + 1];
+    float feature[2 * MOST], beat[2 * MOST], quality[MOST];
+    pclr_dataset *d = NULL;
+    pclr_error error = {0};
+
+    assert_int_equal(pclr_dataset_open(&d, path, NULL), PCLR_OK);
+    size_t n = pclr_dataset_records(d);
+    pclr_dataset_destroy(&d);
+    assert_true(n <= MOST);
+    for (size_t k = 0; k < n; k++) {
+        record[k] = (int64_t)k, length[k] = 1000, beat_start[k] = 2 * (int64_t)k;
+        for (size_t j = 2 * k; j < 2 * k + 2; j++) feature[j] = base + (float)j, beat[j] = 100 * base + (float)j;
+        quality[k] = base;
+    }
+    beat_start[n] = 2 * (int64_t)n;
+    dataset_physiology p = {.layout = "made",
+                            .extractor = extractor,
+                            .segments = n,
+                            .features = 2,
+                            .records = n,
+                            .segment_record = record,
+                            .segment_start = start,
+                            .segment_length = length,
+                            .feature = feature,
+                            .beat_start = beat_start,
+                            .r_peak = beat,
+                            .p_onset = beat,
+                            .p_peak = beat,
+                            .t_peak = beat,
+                            .t_offset = beat,
+                            .quality = quality};
+    if (dataset_physiology_write(path, &p, names, units, &error) != PCLR_OK) fail_msg("%s", error.message);
+}
+
+static void keep_message(void *user, pclr_log_level level, const char *message)
+{
+    if (level == PCLR_LOG_WARNING) snprintf(user, 512, "%s", message);
+}
+
+/* Merges 5/a.h5 and 5/b.h5; true when the whole has features. */
+static bool merge_two(char *message, dataset_physiology *p)
+{
+    char one[256], two[256];
+    const char *part[] = {one, two};
+    pclr_callbacks callbacks = {.user = message, .log = keep_message};
+    pclr_dataset *d = NULL;
+    pclr_error error = {0};
+
+    snprintf(one, sizeof one, "%s", place("5/a.h5"));
+    snprintf(two, sizeof two, "%s", place("5/b.h5"));
+    if (pclr_import_merge(place("5/all.h5"), part, 2, NULL, &callbacks, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    assert_int_equal(pclr_dataset_open(&d, place("5/all.h5"), NULL), PCLR_OK);
+    pclr_status status = dataset_physiology_read(d, p, &error);
+    pclr_dataset_destroy(&d);
+    return status == PCLR_OK;
+}
+
+static void features_go_along(void **state)
+{
+    char message[512] = "";
+    dataset_physiology p = {0};
+
+    (void)state;
+    assert_int_equal(import_to("5/a.h5", (pclr_import_options){.shard = 1, .shards = 2}, NULL, NULL, NULL), PCLR_OK);
+    assert_int_equal(import_to("5/b.h5", (pclr_import_options){.shard = 2, .shards = 2}, NULL, NULL, NULL), PCLR_OK);
+    put_features(place("5/a.h5"), 3, 1);
+    assert_false(merge_two(message, &p));
+    assert_non_null(strstr(message, "b.h5 has none"));
+    put_features(place("5/b.h5"), 4, 2);
+    assert_false(merge_two(message, &p));
+    assert_non_null(strstr(message, "b.h5 has features made (version 4"));
+    put_features(place("5/b.h5"), 3, 2);
+    message[0] = '\0';
+    assert_true(merge_two(message, &p));
+    assert_string_equal(message, "");
+    assert_int_equal(p.records, RECORDS);
+    assert_int_equal(p.segments, RECORDS);
+    assert_string_equal(p.layout, "made");
+    assert_int_equal(p.extractor, 3);
+    size_t first = 0; /* of part b */
+    while (first < p.records && p.quality[first] == 1) first++;
+    assert_true(first > 0 && first < RECORDS);
+    for (size_t k = 0; k < p.records; k++) {
+        float base = k < first ? 1 : 2;
+        size_t own = k < first ? k : k - first;
+        assert_int_equal(p.segment_record[k], k);
+        assert_int_equal(p.beat_start[k], 2 * k);
+        assert_float_equal(p.feature[2 * k + 1], base + (float)(2 * own + 1), 0);
+        assert_float_equal(p.t_offset[2 * k], 100 * base + (float)(2 * own), 0);
+    }
+    dataset_physiology_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on_after_a_kill), cmocka_unit_test(reads_again_what_was_lost), cmocka_unit_test(other_options_begin_anew),
-        cmocka_unit_test(stops_when_asked),     cmocka_unit_test(parts_join_to_the_whole),
+        cmocka_unit_test(stops_when_asked),     cmocka_unit_test(parts_join_to_the_whole),   cmocka_unit_test(features_go_along),
     };
     return cmocka_run_group_tests(tests, make_archive, end_archive);
 }

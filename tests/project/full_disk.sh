@@ -34,6 +34,11 @@ full() {
 full 8 some/sim simulate some --records 2
 full 64 new.h5 import new.h5 records --split demo=0.5/0.25/0.25
 [ ! -e new.h5 ] || fail "import leaves half a dataset"
+# Samples fit, tables do not: HDF5 must not be let into a file that cannot grow.
+for room in -24 -16 -8 -2 0 2; do
+    full $(($(wc -c <imported.h5) / 512 + room)) new.h5 import new.h5 records --split demo=0.5/0.25/0.25
+    [ ! -e new.h5 ] && [ ! -e new.h5.frame ] || fail "import leaves half a dataset"
+done
 expect 0 "$PHYSIOCLR" import new.h5 records --split demo=0.5/0.25/0.25 # goes on from new.h5.partial
 cmp new.h5 imported.h5 || fail "import after a full disk gives another dataset"
 for room in 0 8 200; do
