@@ -2,6 +2,7 @@
 #include "train/batch.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -68,15 +69,34 @@ void batch_free(batch *b)
 
 /* ---- which recordings ---- */
 
+static int64_t patient_at(const loader_spec *spec, size_t place)
+{
+    return spec->source->record[spec->record[place]].patient;
+}
+
+static int compare_patients(const void *a, const void *b, void *user)
+{
+    const loader_spec *spec = user;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int64_t one = patient_at(spec, x), other = patient_at(spec, y);
+    return one != other ? (one > other) - (one < other) : (x > y) - (x < y);
+}
+
 pclr_status batch_order_create(batch_order *order, const loader_spec *spec, pclr_error *error)
 {
     order->epoch = -1;
-    return mem_alloc(&order->permutation, spec->records, sizeof *order->permutation, error);
+    TRY(mem_alloc(&order->permutation, spec->records, sizeof *order->permutation, error));
+    if (!spec->pair_patient) return PCLR_OK;
+    TRY(mem_alloc(&order->by_patient, spec->records, sizeof *order->by_patient, error));
+    for (size_t k = 0; k < spec->records; k++) order->by_patient[k] = (uint32_t)k;
+    qsort_r(order->by_patient, spec->records, sizeof *order->by_patient, compare_patients, (void *)(uintptr_t)spec);
+    return PCLR_OK;
 }
 
 void batch_order_free(batch_order *order)
 {
     mem_release(&order->permutation);
+    mem_release(&order->by_patient);
 }
 
 /* The n-th recording drawn since the run began. */
@@ -92,15 +112,22 @@ static size_t nth_record(batch_order *order, const loader_spec *spec, int64_t n)
     return spec->record[order->permutation[n % (int64_t)spec->records]];
 }
 
-/* Another recording of the same patient, -1 if there is none. */
-static int64_t other_of_patient(const loader_spec *spec, size_t k, rng *random)
+/* Another recording of the same patient, -1 if there is none: found by halving, whatever the number of recordings. */
+static int64_t other_of_patient(const batch_order *order, const loader_spec *spec, size_t k, rng *random)
 {
-    const pool *p = spec->source;
-    int64_t chosen = -1, seen = 0;
-    for (size_t n = 0; n < spec->records; n++) {
-        size_t other = spec->record[n];
-        if (other == k || p->record[other].patient != p->record[k].patient) continue;
-        if (rng_below(random, (uint64_t)++seen) == 0) chosen = (int64_t)other;
+    int64_t patient = spec->source->record[k].patient, chosen = -1, seen = 0;
+    size_t low = 0, high = spec->records;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (patient_at(spec, order->by_patient[middle]) < patient)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < spec->records && patient_at(spec, order->by_patient[low]) == patient; low++) {
+        size_t other = spec->record[order->by_patient[low]];
+        if (other != k && rng_below(random, (uint64_t)++seen) == 0) chosen = (int64_t)other;
     }
     return chosen;
 }
@@ -229,13 +256,13 @@ static pclr_status make_item(batch *b, const loader_spec *spec, crop c, int64_t 
 
 /* Crops of items 2 k and 2 k + 1: two of one recording, or of two recordings of the patient; where neither is possible the second
  * is of any recording and the two are no pair. */
-static bool choose_pair(const loader_spec *spec, size_t record, int64_t window, rng *random, crop c[2])
+static bool choose_pair(const batch_order *order, const loader_spec *spec, size_t record, int64_t window, rng *random, crop c[2])
 {
     const pool *p = spec->source;
     int64_t start[2];
     c[0] = (crop){record, any_start(p->record[record].samples, window, random)};
     if (spec->pair_patient) {
-        int64_t other = other_of_patient(spec, record, random);
+        int64_t other = other_of_patient(order, spec, record, random);
         if (other >= 0) {
             c[1] = (crop){(size_t)other, any_start(p->record[other].samples, window, random)};
             return true;
@@ -262,7 +289,7 @@ pclr_status batch_fill(batch *b, batch_order *order, const loader_spec *spec, in
         bool paired = false;
         size_t record = nth_record(order, spec, n);
         if (spec->pairs)
-            paired = choose_pair(spec, record, b->view.samples, &random, c);
+            paired = choose_pair(order, spec, record, b->view.samples, &random, c);
         else
             c[0] = (crop){record, any_start(spec->source->record[record].samples, b->view.samples, &random)};
         for (int64_t k = 0; k < per; k++) {

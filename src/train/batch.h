@@ -22,7 +22,8 @@ typedef struct batch {
 /* Which recordings follow each other: a permutation an epoch. */
 typedef struct batch_order {
     uint32_t *permutation;
-    int64_t epoch; /* of `permutation`; -1 none yet */
+    int64_t epoch;        /* of `permutation`; -1 none yet */
+    uint32_t *by_patient; /* [records] places in spec->record, those of one patient side by side, rising; NULL unless pairs are by patient */
 } batch_order;
 
 pclr_status batch_create(batch *b, const loader_spec *spec, pclr_error *error);
