@@ -44,6 +44,7 @@ endforeach()
 # The example of the public header, linked to the shared library: what it needs is exported.
 add_executable(example tests/example.c)
 target_compile_options(example PRIVATE ${PCLR_C_FLAGS})
+target_link_options(example PRIVATE ${PCLR_LINK_FLAGS})
 target_link_libraries(example PRIVATE physioclr_shared)
 add_dependencies(tests example physioclr manuals)
 

@@ -23,7 +23,7 @@ typedef struct report {
 static pclr_status tell_failures(pclr_world *world, pclr_status own, pclr_error *error)
 {
     int processes = pclr_world_size(world), first = 0;
-    report mine = {.status = own}, *all = NULL;
+    report mine = {.status = (int32_t)own}, *all = NULL;
     if (error && own != PCLR_OK) memcpy(mine.message, error->message, sizeof mine.message - 1);
     TRY(mem_alloc(&all, (size_t)processes, sizeof *all, error));
     world_gather(world, &mine, sizeof mine, all);
