@@ -18,7 +18,7 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
     TRY(objective_new(o, sizeof(cmsc), &objective_cmsc, s, error));
     cmsc *p = (cmsc *)*o;
     objective_view_inputs(s, p->view, 1);
-    nn_id z = objective_project(s, objective_encode_views(s, p->view, 1), &pooled);
+    nn_id z = objective_all_rows(s, objective_project(s, objective_encode_views(s, p->view, 1), &pooled));
     objective_set_embedding(&p->base, s, pooled);
     *loss = pair_contrast_build(&p->pairs, s->graph, z, config_real(s->config, "objective.tau"));
     objective_term_scalar(&p->base, "contrastive", *loss);

@@ -41,6 +41,14 @@ void objective_feed_flags(objective_base *base, nn_id id, const uint8_t *flags, 
     for (int64_t k = 0; k < count; k++) out[k] = flags[k] ? 1.0f : 0.0f;
 }
 
+void objective_feed_features(objective_base *base, nn_id feature, nn_id valid, const objective_batch *batch)
+{
+    int64_t first = batch->before * batch->features, count = batch->items * batch->features;
+    if (feature == NN_NONE) return;
+    objective_feed_floats(base, feature, batch->feature + first, count);
+    objective_feed_flags(base, valid, batch->feature_valid + first, count);
+}
+
 pclr_status objective_feed_views(objective_base *base, const objective_batch *batch, const nn_id *id, int count, pclr_error *error)
 {
     int64_t size = batch->items * batch->samples * batch->leads;
@@ -64,6 +72,33 @@ nn_id objective_encode_views(const objective_setup *setup, const nn_id *view, in
 nn_id objective_part(const objective_setup *setup, nn_id stack, int part)
 {
     return nn_slice(setup->graph, stack, 0, part * setup->items, setup->items);
+}
+
+int64_t objective_all_items(const objective_setup *setup)
+{
+    return setup->items * nn_graph_processes(setup->graph);
+}
+
+nn_id objective_all_rows(const objective_setup *setup, nn_id stack)
+{
+    nn_graph *g = setup->graph;
+    nn_id view[OBJECTIVE_MAX_VIEWS];
+    if (stack == NN_NONE || nn_graph_processes(g) == 1) return stack;
+    int views = (int)(nn_shape_of(g, stack).n[0] / setup->items);
+    for (int v = 0; v < views; v++) view[v] = nn_all_rows(g, objective_part(setup, stack, v));
+    return views == 1 ? view[0] : nn_concat(g, view, views, 0);
+}
+
+nn_id objective_all_part(const objective_setup *setup, nn_id stack, int part)
+{
+    int64_t items = objective_all_items(setup);
+    return nn_slice(setup->graph, stack, 0, part * items, items);
+}
+
+nn_id objective_all_mean(nn_graph *g, nn_id mean, nn_id weight)
+{
+    if (nn_graph_processes(g) == 1) return mean;
+    return nn_all_mean(g, mean, weight == NN_NONE ? NN_NONE : nn_sum_all(g, weight));
 }
 
 nn_id objective_project(const objective_setup *setup, nn_id encoded, nn_id *pooled)

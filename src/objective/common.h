@@ -20,10 +20,22 @@ void objective_feed_floats(objective_base *base, nn_id id, const float *values, 
 /* The same for flags: 1 where set, else 0. */
 void objective_feed_flags(objective_base *base, nn_id id, const uint8_t *flags, int64_t count);
 
+/* This process's features and their validity into two inputs [B][F]; does nothing for NN_NONE. */
+void objective_feed_features(objective_base *base, nn_id feature, nn_id valid, const objective_batch *batch);
+
 /* All views through one encoder pass (batch statistics are shared), [count B][T'][D]. */
 nn_id objective_encode_views(const objective_setup *setup, const nn_id *view, int count);
 /* Rows [part * B, part * B + B) of a stack of views. */
 nn_id objective_part(const objective_setup *setup, nn_id stack, int part);
+/* Items of all processes. */
+int64_t objective_all_items(const objective_setup *setup);
+/* A stack of views of this process's items -> the stack of the same views of all items. */
+nn_id objective_all_rows(const objective_setup *setup, nn_id stack);
+/* ... of which this is view `part`. */
+nn_id objective_all_part(const objective_setup *setup, nn_id stack, int part);
+/* A mean over this process's items, weighted by `weight` (NN_NONE: evenly) -> the mean over all items. Every loss ends in it; one that
+ * each process computes from all rows stays what it is, and its gradient is then shared out. */
+nn_id objective_all_mean(nn_graph *g, nn_id mean, nn_id weight);
 /* Mean over time, then projection to unit length by the keys objective.projection*; *pooled gets the mean. */
 nn_id objective_project(const objective_setup *setup, nn_id encoded, nn_id *pooled);
 /* Marks part 0 of the pooled stack as the embedding that diagnostics read. */

@@ -77,7 +77,7 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
         char name[32];
         (void)snprintf(name, sizeof name, "future%lld", (long long)k + 1);
         p->weight[k] = nn_input(g, name, NN_F32, nn_shape2(rows, p->frames));
-        nn_id term = contrast_all(g, step_logits(p, g, at, z, k + 1), p->weight[k], p->all);
+        nn_id term = objective_all_mean(g, contrast_all(g, step_logits(p, g, at, z, k + 1), p->weight[k], p->all), NN_NONE);
         *loss = objective_add_weighted(g, *loss, term, 1 / (double)p->steps);
     }
     objective_term_scalar(&p->base, "contrastive", *loss);
@@ -96,7 +96,7 @@ static pclr_status feed(objective *o, const objective_batch *b, pclr_error *erro
     for (int64_t k = 0; k < p->steps; k++) memset(nn_data(g, p->weight[k]), 0, (size_t)(rows * p->frames) * sizeof(float));
     for (int64_t r = 0; r < rows; r++) {
         int64_t item = r / p->anchors;
-        rng random = rng_make(b->seed, "cpc", b->step * (uint64_t)rows + (uint64_t)r);
+        rng random = rng_make(b->seed, "cpc", objective_draw(b, item) * (uint64_t)p->anchors + (uint64_t)(r % p->anchors));
         int64_t t = (int64_t)rng_below(&random, (uint64_t)(p->frames - p->steps));
         anchor[r] = (int32_t)(item * p->frames + t);
         for (int64_t k = 0; k < p->steps; k++) {

@@ -24,7 +24,7 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
     p->feature = nn_input(g, "features", NN_F32, nn_shape2(s->items, s->features));
     p->valid = nn_input(g, "features_valid", NN_F32, nn_shape2(s->items, s->features));
     nn_id guess = model_project(g, pooled, "regression", config_int(s->config, "objective.projection_hidden"), s->features);
-    *loss = nn_huber(g, guess, p->feature, p->valid, 1);
+    *loss = objective_all_mean(g, nn_huber(g, guess, p->feature, p->valid, 1), p->valid);
     objective_term_scalar(&p->base, "regression", *loss);
     return PCLR_OK;
 }
@@ -32,10 +32,8 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
 static pclr_status feed(objective *o, const objective_batch *b, pclr_error *error)
 {
     regression *p = (regression *)o;
-    int64_t count = b->items * b->features;
     TRY(objective_feed_views(&p->base, b, p->view, 1, error));
-    objective_feed_floats(&p->base, p->feature, b->feature, count);
-    objective_feed_flags(&p->base, p->valid, b->feature_valid, count);
+    objective_feed_features(&p->base, p->feature, p->valid, b);
     return PCLR_OK;
 }
 

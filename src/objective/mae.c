@@ -68,7 +68,7 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
     p->hidden = nn_input(g, "hidden", NN_F32, shape);
     nn_id encoded = model_encode(g, p->masked, s->encoder);
     objective_set_embedding(&p->base, s, model_pool(g, encoded, "mean"));
-    *loss = nn_mse(g, model_decode(g, encoded, s->samples, s->leads), p->target, p->hidden);
+    *loss = objective_all_mean(g, nn_mse(g, model_decode(g, encoded, s->samples, s->leads), p->target, p->hidden), p->hidden);
     objective_term_scalar(&p->base, "masked", *loss);
     return PCLR_OK;
 }
@@ -99,7 +99,7 @@ static pclr_status feed(objective *o, const objective_batch *b, pclr_error *erro
     float *masked = nn_data(g, p->masked), *target = nn_data(g, p->target), *hidden = nn_data(g, p->hidden);
     if (!b->view[0]) return error_set(error, PCLR_E_ARGUMENT, "objective mae: the batch has no view");
     for (int64_t i = 0; i < b->items; i++) {
-        rng random = rng_make(b->seed, "mae", b->step * (uint64_t)b->items + (uint64_t)i);
+        rng random = rng_make(b->seed, "mae", objective_draw(b, i));
         for (int64_t c = 0; c < b->leads; c++) {
             int64_t at = i * b->samples * b->leads + c;
             hide_patches(p, b->view[0] + at, b->samples, b->leads, &random, masked + at, target + at, hidden + at);

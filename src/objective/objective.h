@@ -12,28 +12,42 @@
 
 #define OBJECTIVE_MAX_VIEWS 4
 
-/* What the loader gives for one step. B items, T samples, C leads, F standardised features, Z principal components. */
+/* What the loader gives for one step. B items, T samples, C leads, F standardised features, Z principal components. Where several processes
+ * share the batch, B are this one's, and A those of all: who they are and their physiology every process knows, their signal it does not.
+ */
 typedef struct objective_batch {
     int64_t items, samples, leads, features, components;
+    int64_t before, after; /* items of the processes before and after this one; 0 where there is one: A = before + B + after */
     const float *
         view[OBJECTIVE_MAX_VIEWS]; /* [B][T][C] network input; view 0 is the original crop unless the objective asks for an augmented one */
-    const float *feature;          /* [B][F] standardised by the training split; 0 where invalid */
-    const uint8_t *feature_valid;  /* [B][F] */
-    const float *component;        /* [B][Z] PCA of the standardised features (not normalised) */
-    const int32_t *pair;           /* [B] index of the item's partner (other segment of the same recording or patient); -1 none */
-    const int64_t *patient;        /* [B] */
-    const int64_t *record;         /* [B] */
+    const float *feature;          /* [A][F] standardised by the training split; 0 where invalid */
+    const uint8_t *feature_valid;  /* [A][F] */
+    const float *component;        /* [A][Z] PCA of the standardised features (not normalised) */
+    const int32_t *pair;           /* [A] index of the item's partner (other segment of the same recording or patient); -1 none */
+    const int64_t *patient;        /* [A] */
+    const int64_t *record;         /* [A] */
     const float *wave_weight;      /* [B][T] 1 within the window around R (and P, T by option) of view 0, else 0 */
-    const uint8_t *label; /* [B][K] 0, 1, 255 unknown, only for diagnostics (share of positive pairs that share a label); NULL: none */
+    const uint8_t *label; /* [A][K] 0, 1, 255 unknown, only for diagnostics (share of positive pairs that share a label); NULL: none */
     int64_t classes;      /* K */
     uint64_t seed, step;  /* for draws made by the objective (masks, negatives) */
 } objective_batch;
+
+static inline int64_t objective_batch_all(const objective_batch *b)
+{
+    return b->before + b->items + b->after;
+}
+
+/* Number of item i of this process among all items of all steps: key of what is drawn for it. */
+static inline uint64_t objective_draw(const objective_batch *b, int64_t i)
+{
+    return b->step * (uint64_t)objective_batch_all(b) + (uint64_t)(b->before + i);
+}
 
 typedef struct objective_setup {
     nn_graph *graph; /* to build on */
     const model_encoder_spec *encoder;
     const pclr_config *config;
-    int64_t items, samples, leads, features, components;
+    int64_t items, samples, leads, features, components; /* items: of this process */
 } objective_setup;
 
 typedef struct objective objective;

@@ -15,11 +15,11 @@ nn_id pair_contrast_build(pair_contrast *p, nn_graph *g, nn_id z, double tau)
     nn_id a = nn_gather(g, z, p->first), b = nn_gather(g, z, p->second);
     nn_id rows = contrast_all(g, contrast_logits(g, a, b, tau), p->weight, p->candidate);
     nn_id columns = contrast_all(g, contrast_logits(g, b, a, tau), p->weight, p->candidate);
-    return nn_affine(g, nn_add(g, rows, columns), 0.5, 0);
+    return objective_all_mean(g, nn_affine(g, nn_add(g, rows, columns), 0.5, 0), NN_NONE);
 }
 
 void pair_contrast_feed(const pair_contrast *p, nn_graph *g, const objective_batch *b)
 {
-    masks_pairs(b->items, b->pair, b->patient, nn_data(g, p->first), nn_data(g, p->second), nn_data(g, p->weight),
+    masks_pairs(objective_batch_all(b), b->pair, b->patient, nn_data(g, p->first), nn_data(g, p->second), nn_data(g, p->weight),
                 nn_data(g, p->candidate));
 }

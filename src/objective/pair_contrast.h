@@ -9,7 +9,7 @@ typedef struct pair_contrast {
     nn_id first, second, weight, candidate; /* inputs [M], [M], [M][M], [M][M]; M = B / 2 */
 } pair_contrast;
 
-/* z [B][P] of unit length -> L = 1/2 (L_rows + L_columns) on s = z_first z_second^T / tau:
+/* z [B][P] of unit length, rows of all processes -> L = 1/2 (L_rows + L_columns) on s = z_first z_second^T / tau:
  * L_rows = mean_i -1/|P(i)| sum_{p: same patient} log[ e^{s_ip} / sum_j e^{s_ij} ]; L_columns the same on s^T. */
 nn_id pair_contrast_build(pair_contrast *p, nn_graph *g, nn_id z, double tau);
 void pair_contrast_feed(const pair_contrast *p, nn_graph *g, const objective_batch *b);

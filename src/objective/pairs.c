@@ -49,15 +49,20 @@ float pairs_kth_largest(float *values, int64_t n, int64_t k)
     return values[want];
 }
 
-/* Candidate column c (0 .. B + Q - 1: items, then queue) may stand beside anchor i. */
+static int64_t rows_of(const pairs_batch *b)
+{
+    return b->anchors > 0 ? b->anchors : b->items;
+}
+
+/* Candidate column c (0 .. B + Q - 1: items, then queue) may stand beside the anchor of row i, item first + i. */
 static bool is_candidate(const pairs_batch *b, int64_t i, int64_t c)
 {
-    return c < b->items ? c != i : b->queue_record[c - b->items] >= 0;
+    return c < b->items ? c != b->first + i : b->queue_record[c - b->items] >= 0;
 }
 
 static bool is_partner(const pairs_batch *b, int64_t i, int64_t c)
 {
-    return c < b->items ? b->pair[i] == c : b->queue_record[c - b->items] == b->record[i];
+    return c < b->items ? b->pair[b->first + i] == c : b->queue_record[c - b->items] == b->record[b->first + i];
 }
 
 static int64_t rank_of_share(double share, int64_t n)
@@ -80,9 +85,9 @@ static double batch_threshold(const pairs_options *o, const pairs_batch *b, floa
 {
     int64_t n = b->items + b->queue, found = 0;
     if (o->rule != PAIRS_QUANTILE) return o->delta;
-    for (int64_t i = 0; i < b->items; i++)
+    for (int64_t i = 0; i < rows_of(b); i++)
         for (int64_t j = 0; j < b->items; j++)
-            if (j != i) scratch[found++] = b->similarity[i * n + j];
+            if (j != b->first + i) scratch[found++] = b->similarity[i * n + j];
     return found > 0 ? (double)pairs_kth_largest(scratch, found, rank_of_share(o->share, found)) : INFINITY;
 }
 
@@ -123,10 +128,10 @@ static row_sums fill_row(const pairs_options *o, const pairs_batch *b, int64_t i
 void pairs_make(const pairs_options *options, const pairs_batch *batch, float *weight, float *contrasted, float *scratch,
                 pairs_counts *counts)
 {
-    int64_t columns = 1 + batch->items + batch->queue, anchors = 0;
+    int64_t columns = 1 + batch->items + batch->queue;
     double common = batch_threshold(options, batch, scratch);
     *counts = (pairs_counts){0};
-    for (int64_t i = 0; i < batch->items; i++) {
+    for (int64_t i = 0; i < rows_of(batch); i++) {
         float *w = weight + i * columns;
         row_sums sums = fill_row(options, batch, i, row_threshold(options, batch, i, common, scratch), w, contrasted + i * columns);
         if (sums.positives == 0 || sums.negatives == 0) {
@@ -134,22 +139,22 @@ void pairs_make(const pairs_options *options, const pairs_batch *batch, float *w
             memset(w, 0, (size_t)columns * sizeof *w);
             continue;
         }
-        anchors++;
+        counts->anchors++;
         counts->positives += options->rule == PAIRS_SOFT ? sums.weight * sums.weight / sums.squares : (double)sums.positives;
         counts->negatives += (double)sums.negatives;
         for (int64_t c = 0; c < columns; c++) w[c] = (float)((double)w[c] / sums.weight);
     }
-    if (anchors == 0) return;
-    counts->positives /= (double)anchors;
-    counts->negatives /= (double)anchors;
-    for (int64_t k = 0; k < batch->items * columns; k++) weight[k] = (float)((double)weight[k] / (double)anchors);
+    if (counts->anchors == 0) return;
+    counts->positives /= (double)counts->anchors;
+    counts->negatives /= (double)counts->anchors;
+    for (int64_t k = 0; k < rows_of(batch) * columns; k++) weight[k] = (float)((double)weight[k] / (double)counts->anchors);
 }
 
 void pairs_make_official(const pairs_batch *batch, double delta, float *positive, float *negative, pairs_counts *counts)
 {
-    int64_t items = batch->items, columns = 1 + items;
-    *counts = (pairs_counts){0};
-    for (int64_t i = 0; i < items; i++) {
+    int64_t items = batch->items, columns = 1 + items, rows = rows_of(batch);
+    *counts = (pairs_counts){.anchors = rows};
+    for (int64_t i = 0; i < rows; i++) {
         float *p = positive + i * columns, *n = negative + i * columns;
         p[0] = 1;
         n[0] = 0;
@@ -157,10 +162,10 @@ void pairs_make_official(const pairs_batch *batch, double delta, float *positive
             bool near = (double)batch->similarity[i * (items + batch->queue) + j] >= delta;
             p[j + 1] = near ? 1.0f : 0.0f;
             n[j + 1] = near ? 0.0f : 1.0f;
-            counts->negatives += near ? 0 : 1.0 / (double)items;
-            counts->positives += near ? 1.0 / (double)items : 0;
+            counts->negatives += near ? 0 : 1.0 / (double)rows;
+            counts->positives += near ? 1.0 / (double)rows : 0;
         }
-        p[(i + 1) % items + 1] += 1; /* it stands among the candidates twice, once as the "adjacent" block */
-        counts->positives += 2.0 / (double)items;
+        p[(batch->first + i + 1) % items + 1] += 1; /* it stands among the candidates twice, once as the "adjacent" block */
+        counts->positives += 2.0 / (double)rows;
     }
 }

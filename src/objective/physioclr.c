@@ -15,6 +15,7 @@
  */
 #include <string.h>
 
+#include "base/world.h"
 #include "objective/common.h"
 #include "objective/contrast.h"
 #include "objective/diagnostics.h"
@@ -30,11 +31,15 @@ typedef struct physioclr {
     bool by_features;   /* similarity of standardised features instead of principal components */
     int64_t components; /* of them the first so many; 0: all */
     nn_id view[2], weight, contrasted, wave, feature, valid, queued;
-    nn_id z; /* [2B][P] projections of both views, unit length */
+    nn_id z;                 /* [2B][P] projections of both views, unit length */
+    nn_id first, candidates; /* [B][P], [A][P] those of the first view, of this process's items and of all */
+    nn_id anchors;           /* how many of this process's are not left out */
     queue memory;
-    float *similarity, *scratch, *physiology; /* [B][B + Q], the same, [B][Z'] */
+    float *similarity, *scratch, *physiology; /* [B][A + Q], the same, [A][Z'] */
+    pairs_counts counts;                      /* of this process's anchors */
     double *rank_scratch;
-    int64_t items, physiology_width, projection, features, samples;
+    int64_t items, all; /* B of this process, A of all */
+    int64_t physiology_width, projection, features, samples;
     size_t positives, negatives, left_out, alignment, uniformity, rank, filled; /* indices of terms */
     size_t agreement, chance;                                                   /* 0: no labels seen */
 } physioclr;
@@ -79,10 +84,11 @@ static pairs_options read_pairs(const pclr_config *c)
     return o;
 }
 
-nn_id physioclr_contrast(nn_graph *g, physioclr_form form, nn_id first, nn_id second, nn_id queued, nn_id weight, nn_id contrasted,
-                         double tau)
+/* The same with candidates [A][P] of which the anchors are some. */
+static nn_id contrast_rows(nn_graph *g, physioclr_form form, nn_id first, nn_id second, nn_id candidates, nn_id queued, nn_id weight,
+                           nn_id contrasted, double tau)
 {
-    nn_id block[3] = {contrast_own_logit(g, first, second, tau), contrast_logits(g, first, first, tau), NN_NONE};
+    nn_id block[3] = {contrast_own_logit(g, first, second, tau), contrast_logits(g, first, candidates, tau), NN_NONE};
     if (queued != NN_NONE) block[2] = contrast_logits(g, first, queued, tau);
     nn_id logits = nn_concat(g, block, queued != NN_NONE ? 3 : 2, 1);
     if (form == PHYSIOCLR_EACH) return contrast_each(g, logits, weight, contrasted);
@@ -90,16 +96,25 @@ nn_id physioclr_contrast(nn_graph *g, physioclr_form form, nn_id first, nn_id se
     return nn_mean_all(g, nn_sub(g, nn_masked_logsumexp(g, logits, contrasted), nn_masked_logsumexp(g, logits, weight)));
 }
 
+nn_id physioclr_contrast(nn_graph *g, physioclr_form form, nn_id first, nn_id second, nn_id queued, nn_id weight, nn_id contrasted,
+                         double tau)
+{
+    return contrast_rows(g, form, first, second, first, queued, weight, contrasted, tau);
+}
+
+/* Each process contrasts its own anchors with the candidates of all. */
 static nn_id build_contrastive(physioclr *p, const objective_setup *s)
 {
     nn_graph *g = s->graph;
-    int64_t columns = 1 + s->items + p->memory.places;
+    int64_t columns = 1 + p->all + p->memory.places;
     physioclr_form form = p->official ? PHYSIOCLR_OFFICIAL : p->pairs.against_all ? PHYSIOCLR_ALL : PHYSIOCLR_EACH;
     if (p->memory.places > 0) p->queued = nn_input(g, "queue", NN_F32, nn_shape2(p->memory.places, p->projection));
     p->weight = nn_input(g, "positive_weight", NN_F32, nn_shape2(s->items, columns));
     p->contrasted = nn_input(g, "contrasted", NN_F32, nn_shape2(s->items, columns));
-    return physioclr_contrast(g, form, objective_part(s, p->z, 0), objective_part(s, p->z, 1), p->queued, p->weight, p->contrasted,
-                              config_real(s->config, "objective.tau"));
+    if (nn_graph_processes(g) > 1) p->anchors = nn_input(g, "anchors", NN_F32, nn_shape1(1));
+    nn_id loss = contrast_rows(g, form, p->first, objective_part(s, p->z, 1), p->candidates, p->queued, p->weight, p->contrasted,
+                               config_real(s->config, "objective.tau"));
+    return objective_all_mean(g, loss, p->anchors);
 }
 
 static nn_id build_reconstruction(physioclr *p, const objective_setup *s, nn_id encoded, nn_id loss)
@@ -109,13 +124,13 @@ static nn_id build_reconstruction(physioclr *p, const objective_setup *s, nn_id 
     if (alpha == 0 && beta == 0) return loss;
     nn_id rebuilt = model_decode(g, objective_part(s, encoded, 0), s->samples, s->leads);
     if (alpha > 0) {
-        nn_id global = nn_mse(g, rebuilt, p->view[0], NN_NONE);
+        nn_id global = objective_all_mean(g, nn_mse(g, rebuilt, p->view[0], NN_NONE), NN_NONE);
         objective_term_scalar(&p->base, "global", global);
         loss = objective_add_weighted(g, loss, global, alpha);
     }
     if (beta > 0) {
         p->wave = nn_input(g, "wave_weight", NN_F32, nn_shape3(s->items, s->samples, 1));
-        nn_id peak = nn_mse(g, rebuilt, p->view[0], p->wave);
+        nn_id peak = objective_all_mean(g, nn_mse(g, rebuilt, p->view[0], p->wave), p->wave);
         objective_term_scalar(&p->base, "peak", peak);
         loss = objective_add_weighted(g, loss, peak, beta);
     }
@@ -130,7 +145,7 @@ static nn_id build_regression(physioclr *p, const objective_setup *s, nn_id loss
     p->feature = nn_input(g, "features", NN_F32, nn_shape2(s->items, s->features));
     p->valid = nn_input(g, "features_valid", NN_F32, nn_shape2(s->items, s->features));
     nn_id guess = model_project(g, p->base.embedding, "regression", config_int(s->config, "objective.projection_hidden"), s->features);
-    nn_id term = nn_huber(g, guess, p->feature, p->valid, 1);
+    nn_id term = objective_all_mean(g, nn_huber(g, guess, p->feature, p->valid, 1), p->valid);
     objective_term_scalar(&p->base, "regression", term);
     return objective_add_weighted(g, loss, term, weight);
 }
@@ -138,8 +153,9 @@ static nn_id build_regression(physioclr *p, const objective_setup *s, nn_id loss
 static pclr_status create_buffers(physioclr *p, const objective_setup *s, pclr_error *error)
 {
     int64_t places = config_int(s->config, "objective.queue");
-    size_t items = (size_t)s->items;
     p->items = s->items;
+    p->all = objective_all_items(s);
+    size_t items = (size_t)p->items, all = (size_t)p->all;
     p->samples = s->samples;
     p->features = s->features;
     p->projection = config_int(s->config, "objective.projection");
@@ -151,9 +167,9 @@ static pclr_status create_buffers(physioclr *p, const objective_setup *s, pclr_e
         p->physiology_width = p->components > 0 && p->components < s->components ? p->components : s->components;
     if (p->official) places = 0; /* the released code has none */
     TRY(queue_create(&p->memory, places, p->projection, p->physiology_width, error));
-    TRY(mem_alloc(&p->similarity, items, (items + (size_t)places) * sizeof(float), error));
-    TRY(mem_alloc(&p->scratch, items, (items + (size_t)places) * sizeof(float), error));
-    TRY(mem_alloc(&p->physiology, items, (size_t)p->physiology_width * sizeof(float), error));
+    TRY(mem_alloc(&p->similarity, items, (all + (size_t)places) * sizeof(float), error));
+    TRY(mem_alloc(&p->scratch, items, (all + (size_t)places) * sizeof(float), error));
+    TRY(mem_alloc(&p->physiology, all, (size_t)p->physiology_width * sizeof(float), error));
     return mem_alloc(&p->rank_scratch, (size_t)(p->projection + 1), (size_t)p->projection * sizeof(double), error);
 }
 
@@ -180,6 +196,14 @@ static void destroy(objective **o)
     objective_free(o);
 }
 
+static pclr_status check_processes(const physioclr *p, const objective_setup *s, pclr_error *error)
+{
+    if (nn_graph_processes(s->graph) == 1 || p->official || p->pairs.rule != PAIRS_QUANTILE) return PCLR_OK;
+    return error_set(
+        error, PCLR_E_ARGUMENT,
+        "objective.neighbours quantile: it compares all pairs of the batch, which several processes do not; choose top_k or threshold");
+}
+
 static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, pclr_error *error)
 {
     TRY(objective_new(o, sizeof(physioclr), &objective_physioclr, s, error));
@@ -187,8 +211,9 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
     bool contrastive = !config_is(s->config, "objective.contrastive", "none");
     p->pairs = read_pairs(s->config);
     p->official = config_is(s->config, "objective.contrastive", "official");
-    p->weight = p->contrasted = p->wave = p->feature = p->valid = p->queued = NN_NONE;
-    pclr_status status = create_buffers(p, s, error);
+    p->weight = p->contrasted = p->wave = p->feature = p->valid = p->queued = p->anchors = NN_NONE;
+    pclr_status status = check_processes(p, s, error);
+    if (status == PCLR_OK) status = create_buffers(p, s, error);
     if (status != PCLR_OK) {
         destroy(o);
         return status;
@@ -196,7 +221,10 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
     objective_view_inputs(s, p->view, 2);
     nn_id encoded = objective_encode_views(s, p->view, 2), pooled;
     p->z = objective_project(s, encoded, &pooled);
+    p->first = objective_part(s, p->z, 0);
+    p->candidates = nn_all_rows(s->graph, p->first);
     nn_keep(s->graph, p->z);
+    nn_keep(s->graph, p->candidates);
     objective_set_embedding(&p->base, s, pooled);
     *loss = NN_NONE;
     if (contrastive) {
@@ -220,41 +248,42 @@ static void gather_physiology(physioclr *p, const objective_batch *b)
 {
     const float *source = p->by_features ? b->feature : b->component;
     int64_t stride = p->by_features ? b->features : b->components, width = p->physiology_width;
-    for (int64_t i = 0; i < p->items; i++) memcpy(p->physiology + i * width, source + i * stride, (size_t)width * sizeof(float));
+    for (int64_t i = 0; i < p->all; i++) memcpy(p->physiology + i * width, source + i * stride, (size_t)width * sizeof(float));
 }
 
-/* The two terms appear in the log once labels are there. */
+/* Among this process's items. The two terms appear in the log once labels are there. */
 static void feed_label_agreement(physioclr *p, const objective_batch *b, const float *weight)
 {
     if (!p->agreement) {
         p->agreement = objective_term_value(&p->base, "label_agreement");
         p->chance = objective_term_value(&p->base, "label_chance");
     }
-    diagnostics_label_agreement(weight + 1, 1 + p->items + p->memory.places, b->label, p->items, b->classes,
-                                &p->base.term[p->agreement].value, &p->base.term[p->chance].value);
+    diagnostics_label_agreement(weight + 1 + b->before, 1 + p->all + p->memory.places, b->label + b->before * b->classes, p->items,
+                                b->classes, &p->base.term[p->agreement].value, &p->base.term[p->chance].value);
 }
 
 static void feed_pairs(physioclr *p, const objective_batch *b)
 {
-    int64_t stride = p->items + p->memory.places, width = p->physiology_width;
-    pairs_batch batch = {.items = p->items,
+    int64_t stride = p->all + p->memory.places, width = p->physiology_width;
+    pairs_batch batch = {.items = p->all,
                          .queue = p->memory.places,
                          .similarity = p->similarity,
                          .pair = b->pair,
                          .record = b->record,
-                         .queue_record = p->memory.record};
-    pairs_counts counts;
+                         .queue_record = p->memory.record,
+                         .first = b->before,
+                         .anchors = p->items};
+    const float *own = p->physiology + b->before * width;
     float *weight = nn_data(p->base.graph, p->weight), *contrasted = nn_data(p->base.graph, p->contrasted);
-    pairs_cosines(p->physiology, p->items, p->physiology, p->items, width, p->similarity, stride);
-    pairs_cosines(p->physiology, p->items, p->memory.component, p->memory.places, width, p->similarity + p->items, stride);
+    pairs_cosines(own, p->items, p->physiology, p->all, width, p->similarity, stride);
+    pairs_cosines(own, p->items, p->memory.component, p->memory.places, width, p->similarity + p->all, stride);
     if (p->official)
-        pairs_make_official(&batch, p->pairs.delta, weight, contrasted, &counts);
+        pairs_make_official(&batch, p->pairs.delta, weight, contrasted, &p->counts);
     else
-        pairs_make(&p->pairs, &batch, weight, contrasted, p->scratch, &counts);
+        pairs_make(&p->pairs, &batch, weight, contrasted, p->scratch, &p->counts);
     objective_feed_floats(&p->base, p->queued, p->memory.embedding, p->memory.places * p->projection);
-    p->base.term[p->positives].value = counts.positives;
-    p->base.term[p->negatives].value = counts.negatives;
-    p->base.term[p->left_out].value = (double)counts.left_out;
+    const float anchors = (float)p->counts.anchors;
+    objective_feed_floats(&p->base, p->anchors, &anchors, 1);
     p->base.term[p->filled].value = (double)queue_filled(&p->memory);
     if (b->label) feed_label_agreement(p, b, weight);
 }
@@ -266,20 +295,38 @@ static pclr_status feed(objective *o, const objective_batch *batch, pclr_error *
     gather_physiology(p, batch);
     if (p->weight != NN_NONE) feed_pairs(p, batch);
     objective_feed_floats(&p->base, p->wave, batch->wave_weight, p->items * p->samples);
-    objective_feed_floats(&p->base, p->feature, batch->feature, p->items * p->features);
-    objective_feed_flags(&p->base, p->valid, batch->feature_valid, p->items * p->features);
+    objective_feed_features(&p->base, p->feature, p->valid, batch);
     return PCLR_OK;
+}
+
+/* Counts are those of all anchors; geometry is measured among the items of each process and averaged. */
+static void take_stock(physioclr *p)
+{
+    const float *z = nn_data(p->base.graph, p->z);
+    const double anchors = (double)p->counts.anchors;
+    double sum[] = {anchors,
+                    anchors * p->counts.positives,
+                    anchors * p->counts.negatives,
+                    (double)p->counts.left_out,
+                    diagnostics_alignment(z, z + p->items * p->projection, p->items, p->projection),
+                    diagnostics_uniformity(z, p->items, p->projection),
+                    diagnostics_rank(z, p->items, p->projection, p->rank_scratch)};
+    const double processes = nn_graph_processes(p->base.graph);
+    world_sum(nn_graph_world(p->base.graph), sum, sizeof sum / sizeof *sum);
+    p->base.term[p->positives].value = sum[0] > 0 ? sum[1] / sum[0] : 0;
+    p->base.term[p->negatives].value = sum[0] > 0 ? sum[2] / sum[0] : 0;
+    p->base.term[p->left_out].value = sum[3];
+    p->base.term[p->alignment].value = sum[4] / processes;
+    p->base.term[p->uniformity].value = sum[5] / processes;
+    p->base.term[p->rank].value = sum[6] / processes;
 }
 
 static pclr_status after_step(objective *o, const objective_batch *batch, pclr_error *error)
 {
     physioclr *p = (physioclr *)o;
-    const float *z = nn_data(p->base.graph, p->z);
     (void)error;
-    p->base.term[p->alignment].value = diagnostics_alignment(z, z + p->items * p->projection, p->items, p->projection);
-    p->base.term[p->uniformity].value = diagnostics_uniformity(z, p->items, p->projection);
-    p->base.term[p->rank].value = diagnostics_rank(z, p->items, p->projection, p->rank_scratch);
-    queue_push(&p->memory, z, p->physiology, batch->record, p->items);
+    take_stock(p);
+    queue_push(&p->memory, nn_data(p->base.graph, p->candidates), p->physiology, batch->record, p->all);
     return PCLR_OK;
 }
 

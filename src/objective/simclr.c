@@ -27,15 +27,16 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
 {
     TRY(objective_new(o, sizeof(simclr), &objective_simclr, s, error));
     simclr *p = (simclr *)*o;
-    nn_shape square = nn_shape2(2 * s->items, 2 * s->items);
+    nn_shape square = nn_shape2(2 * objective_all_items(s), 2 * objective_all_items(s));
     nn_id pooled;
     p->partners = config_bool(s->config, "objective.simclr_partners");
     objective_view_inputs(s, p->view, 2);
-    nn_id z = objective_project(s, objective_encode_views(s, p->view, 2), &pooled);
+    nn_id z = objective_all_rows(s, objective_project(s, objective_encode_views(s, p->view, 2), &pooled));
     objective_set_embedding(&p->base, s, pooled);
     p->weight = nn_input(s->graph, "positive_weight", NN_F32, square);
     p->candidate = nn_input(s->graph, "candidate", NN_F32, square);
     *loss = contrast_all(s->graph, contrast_logits(s->graph, z, z, config_real(s->config, "objective.tau")), p->weight, p->candidate);
+    *loss = objective_all_mean(s->graph, *loss, NN_NONE);
     objective_term_scalar(&p->base, "contrastive", *loss);
     return PCLR_OK;
 }
@@ -44,7 +45,7 @@ static pclr_status feed(objective *o, const objective_batch *b, pclr_error *erro
 {
     simclr *p = (simclr *)o;
     TRY(objective_feed_views(&p->base, b, p->view, 2, error));
-    masks_views(b->items, b->pair, p->partners, nn_data(p->base.graph, p->weight), nn_data(p->base.graph, p->candidate));
+    masks_views(objective_batch_all(b), b->pair, p->partners, nn_data(p->base.graph, p->weight), nn_data(p->base.graph, p->candidate));
     return PCLR_OK;
 }
 

@@ -19,14 +19,15 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
 {
     TRY(objective_new(o, sizeof(threekg), &objective_3kg, s, error));
     threekg *p = (threekg *)*o;
-    nn_shape square = nn_shape2(2 * s->items, 2 * s->items);
+    nn_shape square = nn_shape2(2 * objective_all_items(s), 2 * objective_all_items(s));
     nn_id pooled;
     objective_view_inputs(s, p->view, 2);
-    nn_id z = objective_project(s, objective_encode_views(s, p->view, 2), &pooled);
+    nn_id z = objective_all_rows(s, objective_project(s, objective_encode_views(s, p->view, 2), &pooled));
     objective_set_embedding(&p->base, s, pooled);
     p->weight = nn_input(s->graph, "positive_weight", NN_F32, square);
     p->negative = nn_input(s->graph, "negative", NN_F32, square);
     *loss = contrast_each(s->graph, contrast_logits(s->graph, z, z, config_real(s->config, "objective.tau")), p->weight, p->negative);
+    *loss = objective_all_mean(s->graph, *loss, NN_NONE);
     objective_term_scalar(&p->base, "contrastive", *loss);
     return PCLR_OK;
 }
@@ -35,7 +36,7 @@ static pclr_status feed(objective *o, const objective_batch *b, pclr_error *erro
 {
     threekg *p = (threekg *)o;
     TRY(objective_feed_views(&p->base, b, p->view, 2, error));
-    masks_patients(b->items, b->patient, nn_data(p->base.graph, p->weight), nn_data(p->base.graph, p->negative));
+    masks_patients(objective_batch_all(b), b->patient, nn_data(p->base.graph, p->weight), nn_data(p->base.graph, p->negative));
     return PCLR_OK;
 }
 

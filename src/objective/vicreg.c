@@ -58,8 +58,9 @@ vicreg_terms vicreg_build(nn_graph *g, nn_id a, nn_id b)
 static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, pclr_error *error)
 {
     nn_graph *g = s->graph;
-    if (s->items < 2)
-        return error_set(error, PCLR_E_ARGUMENT, "objective vicreg: a batch of %lld; it needs at least 2", (long long)s->items);
+    if (objective_all_items(s) < 2)
+        return error_set(error, PCLR_E_ARGUMENT, "objective vicreg: a batch of %lld; it needs at least 2",
+                         (long long)objective_all_items(s));
     TRY(objective_new(o, sizeof(vicreg), &objective_vicreg, s, error));
     vicreg *p = (vicreg *)*o;
     p->partners = config_bool(s->config, "objective.vicreg_partners");
@@ -68,8 +69,12 @@ static pclr_status create(objective **o, const objective_setup *s, nn_id *loss, 
     nn_id z = model_project(g, pooled, "projection", config_int(s->config, "objective.projection_hidden"),
                             config_int(s->config, "objective.projection"));
     objective_set_embedding(&p->base, s, pooled);
-    p->partner = nn_input(g, "partner", NN_I32, nn_shape1(s->items));
-    vicreg_terms t = vicreg_build(g, objective_part(s, z, 0), nn_gather(g, objective_part(s, z, 1), p->partner));
+    z = objective_all_rows(s, z);
+    p->partner = nn_input(g, "partner", NN_I32, nn_shape1(objective_all_items(s)));
+    vicreg_terms t = vicreg_build(g, objective_all_part(s, z, 0), nn_gather(g, objective_all_part(s, z, 1), p->partner));
+    t.invariance = objective_all_mean(g, t.invariance, NN_NONE);
+    t.variance = objective_all_mean(g, t.variance, NN_NONE);
+    t.covariance = objective_all_mean(g, t.covariance, NN_NONE);
     objective_term_scalar(&p->base, "invariance", t.invariance);
     objective_term_scalar(&p->base, "variance", t.variance);
     objective_term_scalar(&p->base, "covariance", t.covariance);
@@ -84,7 +89,7 @@ static pclr_status feed(objective *o, const objective_batch *b, pclr_error *erro
     vicreg *p = (vicreg *)o;
     int32_t *partner = nn_data(p->base.graph, p->partner);
     TRY(objective_feed_views(&p->base, b, p->view, 2, error));
-    for (int64_t i = 0; i < b->items; i++) partner[i] = p->partners && b->pair[i] >= 0 ? b->pair[i] : (int32_t)i;
+    for (int64_t i = 0; i < objective_batch_all(b); i++) partner[i] = p->partners && b->pair[i] >= 0 ? b->pair[i] : (int32_t)i;
     return PCLR_OK;
 }
 

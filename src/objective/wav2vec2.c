@@ -64,7 +64,7 @@ quantised wav2vec2_quantise(nn_graph *g, nn_id features, nn_id noise, nn_id temp
     nn_id straight = nn_add(g, nn_sub(g, soft, nn_stop_gradient(g, soft)), q.choice);                   /* value: choice; gradient: soft */
     nn_id by_group = nn_matmul(g, nn_permute(g, straight, (const int[]){1, 0, 2}), book, false, false); /* [G][R][ENTRY] */
     q.code = nn_reshape(g, nn_permute(g, by_group, (const int[]){1, 0, 2}), nn_shape2(rows, GROUPS * ENTRY));
-    nn_id mean = nn_mean(g, nn_softmax(g, logits), 0); /* [G][V] */
+    nn_id mean = objective_all_mean(g, nn_mean(g, nn_softmax(g, logits), 0), NN_NONE); /* [G][V] */
     nn_id entropy = nn_affine(g, nn_sum(g, nn_mul(g, mean, nn_log(g, mean)), 1), -1, 0);
     q.diversity = nn_affine(g, nn_sum_all(g, nn_exp(g, entropy)), -1.0 / (GROUPS * CODES), 1);
     return q;
@@ -138,6 +138,7 @@ static nn_id build_loss(wav2vec2 *p, const objective_setup *s, nn_id z, nn_id c)
     nn_shape by_item = nn_shape3(p->items, p->masked, width);
     nn_id choice = nn_reshape(g, q.choice, nn_shape3(p->items, p->masked, GROUPS * CODES));
     nn_id contrast = wav2vec2_contrast(g, nn_reshape(g, guess, by_item), nn_reshape(g, target, by_item), choice, p->distractors, tau);
+    contrast = objective_all_mean(g, contrast, NN_NONE);
     objective_term_scalar(&p->base, "contrastive", contrast);
     objective_term_scalar(&p->base, "diversity", q.diversity);
     return objective_add_weighted(g, contrast, q.diversity, config_real(s->config, "objective.diversity"));
@@ -174,7 +175,8 @@ static pclr_status create_any(objective **o, const objective_type *type, const o
     *loss = build_loss(p, s, z, c);
     p->with_pairs = type == &objective_wav2vec2_cmsc;
     if (p->with_pairs) {
-        nn_id term = pair_contrast_build(&p->pairs, g, objective_project(s, c, &pooled), config_real(s->config, "objective.tau"));
+        nn_id term = pair_contrast_build(&p->pairs, g, objective_all_rows(s, objective_project(s, c, &pooled)),
+                                         config_real(s->config, "objective.tau"));
         objective_term_scalar(&p->base, "cmsc", term);
         *loss = nn_add(g, *loss, term);
     } else
@@ -243,7 +245,7 @@ static void feed_noise(wav2vec2 *p, const objective_batch *b)
     float *noise = nn_data(p->base.graph, p->noise);
     int64_t row = GROUPS * CODES;
     for (int64_t r = 0; r < p->items * p->masked; r++) {
-        rng random = rng_make(b->seed, "gumbel", b->step * (uint64_t)(p->items * p->masked) + (uint64_t)r);
+        rng random = rng_make(b->seed, "gumbel", objective_draw(b, r / p->masked) * (uint64_t)p->masked + (uint64_t)(r % p->masked));
         for (int64_t k = 0; k < row; k++) {
             double u = rng_uniform(&random) + 1e-12;
             noise[r * row + k] = nn_graph_mode(p->base.graph) == NN_TRAIN ? (float)-log(-log(u < 1 ? u : 1 - 1e-12)) : 0.0f;
@@ -256,7 +258,7 @@ static pclr_status feed(objective *o, const objective_batch *b, pclr_error *erro
     wav2vec2 *p = (wav2vec2 *)o;
     TRY(objective_feed_views(&p->base, b, p->view, 1, error));
     for (int64_t i = 0; i < p->items; i++) {
-        rng random = rng_make(b->seed, "wav2vec2", b->step * (uint64_t)p->items + (uint64_t)i);
+        rng random = rng_make(b->seed, "wav2vec2", objective_draw(b, i));
         feed_item(p, i, &random);
     }
     feed_noise(p, b);

@@ -20,7 +20,8 @@ static const float similarity[B][B + Q] = {
     {1, 0.9f, 0.2f, 0.1f, 0.5f, 0.3f}, {0.9f, 1, 0.3f, 0, 0.6f, 0.1f}, {0.2f, 0.3f, 1, 0.8f, 0.9f, 0}, {0.1f, 0, 0.8f, 1, 0.4f, 0}};
 static const int32_t pair[B] = {2, 3, 0, 1};
 static const int64_t record[B] = {7, 8, 7, 8}, queue_record[Q] = {8, -1};
-static const pairs_batch batch = {B, Q, &similarity[0][0], pair, record, queue_record};
+static const pairs_batch batch = {
+    .items = B, .queue = Q, .similarity = &similarity[0][0], .pair = pair, .record = record, .queue_record = queue_record};
 
 /* delta .5: anchor 0: own, partner 2, neighbour 1, queue place 0; negative 3. */
 static void threshold_by_hand(void **state)
