@@ -50,10 +50,12 @@ const char *const *cli_argument_array(const cli_context *c, size_t first, size_t
 
 int cli_threads(const cli_context *c);   /* --threads, 0: all */
 bool cli_json(const cli_context *c);
-/* Progress (a bar on a terminal, JSON lines with --progress jsonl, nothing with --quiet or --json), log to stderr, stop on SIGINT/SIGTERM. */
+/* Progress (a bar on a terminal, JSON lines with --progress jsonl, nothing with --quiet or --json), log to stderr, stop on SIGINT, SIGTERM or SIGUSR1. */
 pclr_callbacks cli_callbacks(cli_context *c);
 /* Prints "physioclr COMMAND: message" to stderr and returns the exit status that fits the error. */
 int cli_fail(const cli_context *c, const pclr_error *error);
+/* That exit status, without a word. */
+int cli_status(const pclr_error *error);
 /* Wrong use: message, hint to --help; returns CLI_USAGE. */
 int cli_usage(const cli_context *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Note to stderr unless --quiet. */

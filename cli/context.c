@@ -26,6 +26,7 @@ void cli_catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL); /* mpirun passes it on, and cluster schedulers send it before time is up */
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is reported as a write error */
 }
 
@@ -152,6 +153,11 @@ int cli_fail(const cli_context *c, const pclr_error *error)
 {
     if (c->bar.width > 0) fputc('\n', stderr);
     fprintf(stderr, "physioclr %s: %s\n", c->command->name, error->message);
+    return cli_status(error);
+}
+
+int cli_status(const pclr_error *error)
+{
     switch (error->status) {
     case PCLR_E_ARGUMENT:
         return CLI_USAGE;

@@ -47,7 +47,7 @@ void cli_print_man(FILE *out, const cli_command *command);       /* roff; NULL: 
 void cli_print_completion(FILE *out, const char *shell);          /* bash, zsh or fish */
 int cli_run_help(int argc, char **argv);                          /* physioclr help [COMMAND] [--man] [--completion SHELL] */
 
-/* Installs SIGINT and SIGTERM handlers that ask the running command to stop; a second signal ends at once. */
+/* Installs SIGINT, SIGTERM and SIGUSR1 handlers that ask the running command to stop; a second signal ends at once. */
 void cli_catch_signals(void);
 bool cli_interrupted(void);
 void cli_bar_clear(cli_bar *bar);

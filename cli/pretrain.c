@@ -22,11 +22,17 @@ static int run(cli_context *c)
     snprintf(saved, sizeof saved, "%s/config.yaml", folder);
     int status = cli_configuration(c, cli_flag(c, "resume") ? saved : NULL, &config);
     if (status != CLI_DONE) return status;
+    pclr_world *world = NULL;
     pclr_callbacks callbacks = cli_callbacks(c);
-    if (pclr_pretrain(cli_argument(c, 0), config, folder, cli_flag(c, "resume"), &callbacks, &summary, &error) == PCLR_OK)
+    pclr_status trained = pclr_world_open(&world, &error);
+    if (trained == PCLR_OK)
+        trained = pclr_pretrain_together(world, cli_argument(c, 0), config, folder, cli_flag(c, "resume"), &callbacks, &summary, &error);
+    bool speaks = pclr_world_rank(world) == 0; /* what one process has to say, all have */
+    if (trained != PCLR_OK)
+        status = speaks ? cli_fail(c, &error) : cli_status(&error);
+    else if (speaks)
         cli_print_summary(c, folder, "encoder.safetensors", &summary);
-    else
-        status = cli_fail(c, &error);
+    pclr_world_close(&world);
     pclr_config_destroy(&config);
     return status;
 }
@@ -41,10 +47,14 @@ const cli_command cli_pretrain_command = {
         "Trains an encoder by objective.name (physioclr and its rivals) on the dataset's recordings; labels are not used. The run\n"
         "folder gets config.yaml, metrics.jsonl, checkpoint/, encoder.safetensors and README.md. An interrupt (Ctrl-C) saves a\n"
         "checkpoint and exits with 130; --resume goes on as if nothing had happened. `physioclr features DATASET.h5` must have\n"
-        "been run before for objectives that use physiology.",
+        "been run before for objectives that use physiology.\n"
+        "\n"
+        "Under mpirun, processes share the work: train.batch is the batch of all together, and the first process writes RUN. A process that\n"
+        "dies ends the run; --resume goes on, with any number of processes.",
     .examples = "physioclr pretrain archive.h5 -o runs/physioclr\n"
                 "physioclr pretrain archive.h5 -o runs/simclr --set objective.name=simclr --set train.steps=2000\n"
-                "physioclr pretrain archive.h5 -o runs/physioclr --resume",
+                "physioclr pretrain archive.h5 -o runs/physioclr --resume\n"
+                "mpirun -n 4 physioclr pretrain archive.h5 -o runs/physioclr --threads 8",
     .options = OPTIONS,
     .run = run,
 };

@@ -442,6 +442,11 @@ PCLR_API void pclr_world_close(pclr_world **world);
 PCLR_API int pclr_world_rank(const pclr_world *world); /* 0 to size - 1; NULL: 0 */
 PCLR_API int pclr_world_size(const pclr_world *world); /* NULL: 1 */
 
+/* pclr_pretrain by all processes of a world, each of which calls it with the same arguments; train.batch is the batch of all together.
+ * The process of rank 0 writes the run folder and calls back; a stop asked for in any process stops all, and a failure of one is returned
+ * by all. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_pretrain_together(pclr_world *world, const char *dataset_path, const pclr_config *config, const char *run, bool resume, const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error);
+
 typedef struct pclr_downstream_options {
     const char *task;        /* required */
     const char *encoder;     /* encoder.safetensors; NULL: from scratch (finetune) or random (probe) */

@@ -13,17 +13,19 @@ pclr_status batch_create(batch *b, const loader_spec *spec, pclr_error *error)
 {
     const pool *p = spec->source;
     int64_t samples = preprocess_window_samples(&p->preprocess), leads = p->preprocess.leads;
+    int64_t own = spec->size > 0 ? spec->items / spec->size : spec->items, before = own * spec->rank;
     size_t items = (size_t)spec->items, points = (size_t)(samples * leads);
     memset(b, 0, sizeof *b);
-    b->view = (objective_batch){.items = spec->items, .samples = samples, .leads = leads, .seed = spec->seed};
+    b->view = (objective_batch){
+        .items = own, .before = before, .after = spec->items - own - before, .samples = samples, .leads = leads, .seed = spec->seed};
     for (int v = 0; v < spec->views; v++) {
-        TRY(mem_alloc(&b->signal[v], items * points, sizeof(float), error));
+        TRY(mem_alloc(&b->signal[v], (size_t)own * points, sizeof(float), error));
         b->view.view[v] = b->signal[v];
     }
     TRY(mem_alloc(&b->pair, items, sizeof *b->pair, error));
     TRY(mem_alloc(&b->patient, items, sizeof *b->patient, error));
     TRY(mem_alloc(&b->record, items, sizeof *b->record, error));
-    TRY(mem_alloc(&b->wave_weight, items * (size_t)samples, sizeof(float), error));
+    TRY(mem_alloc(&b->wave_weight, (size_t)own * (size_t)samples, sizeof(float), error));
     TRY(mem_alloc(&b->scratch, points, sizeof(float), error));
     TRY(mem_alloc(&b->peak, MAX_BEATS, sizeof(double), error));
     TRY(mem_alloc(&b->cut, MAX_BEATS, sizeof(double), error));
@@ -209,13 +211,13 @@ static void locate_beats(batch *b, const loader_spec *spec, crop c, float *weigh
     }
 }
 
-static void make_views(batch *b, const loader_spec *spec, crop c, int64_t item, const float *whole, const char *const *lead_name,
-                       int64_t step)
+/* Views of item `own` of this process. */
+static void make_views(batch *b, const loader_spec *spec, crop c, int64_t own, const float *whole, const char *const *lead_name)
 {
     const pool *p = spec->source;
     int64_t samples = b->view.samples, leads = b->view.leads, points = samples * leads;
     for (int v = 0; v < spec->views; v++) {
-        augment_segment segment = {.signal = b->signal[v] + item * points,
+        augment_segment segment = {.signal = b->signal[v] + own * points,
                                    .samples = samples,
                                    .leads = leads,
                                    .rate = p->preprocess.rate,
@@ -223,24 +225,32 @@ static void make_views(batch *b, const loader_spec *spec, crop c, int64_t item, 
                                    .peak = b->peak,
                                    .cut = b->cut,
                                    .scratch = b->scratch};
-        locate_beats(b, spec, c, b->wave_weight + item * samples, &segment);
+        locate_beats(b, spec, c, b->wave_weight + own * samples, &segment);
         preprocess_window(&p->preprocess, whole, p->record[c.record].samples, c.start, segment.signal);
-        rng random =
-            rng_make(spec->seed, "view", ((uint64_t)step * (uint64_t)b->view.items + (uint64_t)item) * OBJECTIVE_MAX_VIEWS + (uint64_t)v);
+        rng random = rng_make(spec->seed, "view", objective_draw(&b->view, own) * OBJECTIVE_MAX_VIEWS + (uint64_t)v);
         b->fallbacks += augment_chain_apply(&spec->chain[v], &segment, spec->config, &random);
     }
 }
 
-static pclr_status make_item(batch *b, const loader_spec *spec, crop c, int64_t item, int64_t step, pclr_error *error)
+static pclr_status make_own(batch *b, const loader_spec *spec, crop c, int64_t own, pclr_error *error)
 {
     const pool *p = spec->source;
     const char *lead_name[12];
     const float *whole = NULL;
-    float *own = NULL;
+    float *computed = NULL;
     for (int64_t k = 0; k < p->preprocess.leads; k++) lead_name[k] = p->preprocess.lead_name[k];
-    TRY(pool_signal(p, c.record, &whole, &own, error));
-    make_views(b, spec, c, item, whole, lead_name, step);
-    mem_free(own);
+    TRY(pool_signal(p, c.record, &whole, &computed, error));
+    make_views(b, spec, c, own, whole, lead_name);
+    mem_free(computed);
+    return PCLR_OK;
+}
+
+/* Who item `item` of the batch is; and its views, when it is this process's. */
+static pclr_status make_item(batch *b, const loader_spec *spec, crop c, int64_t item, pclr_error *error)
+{
+    const pool *p = spec->source;
+    int64_t own = item - b->view.before;
+    if (own >= 0 && own < b->view.items) TRY(make_own(b, spec, c, own, error));
     b->patient[item] = p->record[c.record].patient;
     b->record[item] = (int64_t)p->record[c.record].row;
     if (spec->labels) {
@@ -282,6 +292,7 @@ pclr_status batch_fill(batch *b, batch_order *order, const loader_spec *spec, in
 {
     int64_t per = spec->pairs ? 2 : 1, groups = spec->items / per;
     b->fallbacks = 0;
+    b->view.step = (uint64_t)step;
     for (int64_t g = 0; g < groups; g++) {
         int64_t n = step * groups + g;
         rng random = rng_make(spec->seed, "crop", (uint64_t)n);
@@ -294,11 +305,10 @@ pclr_status batch_fill(batch *b, batch_order *order, const loader_spec *spec, in
             c[0] = (crop){record, any_start(spec->source->record[record].samples, b->view.samples, &random)};
         for (int64_t k = 0; k < per; k++) {
             int64_t item = g * per + k;
-            TRY(make_item(b, spec, c[k], item, step, error));
+            TRY(make_item(b, spec, c[k], item, error));
             b->pair[item] = paired ? (int32_t)(g * per + 1 - k) : -1;
         }
     }
     if (spec->space) feature_space_apply(spec->space, b->raw, b->feature_valid, (size_t)spec->items, b->feature, b->component);
-    b->view.step = (uint64_t)step;
     return PCLR_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Batches for pretraining. Batch s is a function of (seed, s) alone: worker threads prepare batches ahead, and neither their number
- * nor the moment a run was resumed changes a byte.
+ * nor the moment a run was resumed changes a byte. Several processes share a batch by rows: each makes the views of its own, and finds out
+ * for itself who the others are.
  */
 #ifndef PCLR_TRAIN_LOADER_H
 #define PCLR_TRAIN_LOADER_H
@@ -18,7 +19,8 @@ typedef struct loader_spec {
     const feature_space *space; /* NULL: no features */
     const pclr_labels *labels;  /* for diagnostics; NULL: none */
     const pclr_config *config;
-    int64_t items;     /* B */
+    int64_t items;     /* A, of all processes */
+    int rank, size;    /* this process makes the views of items [rank A / size, (rank + 1) A / size); size 0: of all */
     bool pairs;        /* B / 2 pairs of segments, else B segments of different recordings */
     bool pair_patient; /* pairs by patient */
     bool scope_record; /* features of the whole record instead of the crop */

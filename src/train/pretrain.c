@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pretraining: dataset and configuration in, run folder out. The order of a run is pclr_pretrain at the bottom. */
+/*
+ * Pretraining: dataset and configuration in, run folder out. The order of a run is pretrain_run at the bottom.
+ *
+ * Several processes run these steps side by side, each on its rows of the batch. They agree (world_agree) after setting up, before every
+ * step and at the end, so that a failure of one is the failure of all; between two agreements none of them can fail alone. Only process 0
+ * writes files and calls back.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,14 +13,17 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/world.h"
 #include "train/checkpoint.h"
 #include "train/guard.h"
 #include "train/initial.h"
 #include "train/loader.h"
 #include "train/metrics.h"
 #include "train/modelfile.h"
+#include "train/reduce.h"
 #include "train/schedule.h"
 #include "train/space.h"
+#include "train/together.h"
 
 /* One graph with its objective and the batches it is fed. */
 typedef struct side {
@@ -26,7 +35,11 @@ typedef struct side {
     nn_id loss;
 } side;
 
+enum { BUCKET_BYTES = 1 << 20 }; /* of gradients summed at once: a few layers, so that most sums begin early in the backward pass */
+
 typedef struct run {
+    pclr_world *world;
+    bool writes; /* process 0 */
     const pclr_config *config;
     const char *folder;
     const pclr_callbacks *callbacks;
@@ -41,6 +54,7 @@ typedef struct run {
     side train, validation;
     metrics log;
     guard guard;
+    reduce reduce;
     checkpoint_counters at;
     int64_t total, epoch_steps;
     double begin; /* clock when this part of the run began */
@@ -77,6 +91,8 @@ static pclr_status make_loader_spec(const run *r, const side *s, loader_spec *sp
                           .labels = r->labels,
                           .config = c,
                           .items = config_int(c, "train.batch"),
+                          .rank = pclr_world_rank(r->world),
+                          .size = pclr_world_size(r->world),
                           .pairs = r->type->needs_pairs,
                           .pair_patient = config_is(c, "data.pairs", "patient"),
                           .scope_record = config_is(c, "features.scope", "record"),
@@ -89,6 +105,11 @@ static pclr_status make_loader_spec(const run *r, const side *s, loader_spec *sp
     if (spec->pairs && spec->items % 2)
         return error_set(error, PCLR_E_ARGUMENT, "train.batch: found %lld, expected an even number (pairs of segments)",
                          (long long)spec->items);
+    int64_t unit = (int64_t)spec->size * (spec->pairs ? 2 : 1);
+    if (spec->items % unit)
+        return error_set(error, PCLR_E_ARGUMENT,
+                         "train.batch: found %lld, expected a multiple of %lld (the same number of %s for each of %d processes)",
+                         (long long)spec->items, (long long)unit, spec->pairs ? "pairs" : "segments", spec->size);
     return parse_views(r, spec, error);
 }
 
@@ -98,7 +119,7 @@ static pclr_status build_graph(run *r, side *s, nn_mode mode, pclr_error *error)
     objective_setup setup = {.graph = s->graph,
                              .encoder = &r->encoder,
                              .config = r->config,
-                             .items = config_int(r->config, "train.batch"),
+                             .items = config_int(r->config, "train.batch") / pclr_world_size(r->world),
                              .samples = preprocess_window_samples(&r->pool.preprocess),
                              .leads = r->pool.preprocess.leads,
                              .features = (int64_t)r->space.features,
@@ -133,10 +154,12 @@ static pclr_status open_network(run *r, pclr_error *error)
                           config_real(c, "train.weight_decay"), config_real(c, "train.clip_norm")};
     TRY(model_spec_from_config(&r->encoder, c, r->pool.preprocess.leads, error));
     TRY(nn_backend_create(&r->backend, config_text(c, "train.backend"), (int)config_int(c, "train.threads"), error));
+    nn_backend_share(r->backend, r->world);
     TRY(nn_params_create(&r->params, (uint64_t)config_int(c, "seed"), error));
     TRY(build_graph(r, &r->train, NN_TRAIN, error));
     if (r->validation.records > 0 && config_int(c, "train.validation_batches") > 0) TRY(build_graph(r, &r->validation, NN_INFER, error));
     TRY(guard_create(&r->guard, r->params, config_int(c, "train.bad_steps"), error));
+    TRY(reduce_create(&r->reduce, r->world, r->train.graph, r->params, BUCKET_BYTES, error));
     return nn_adamw_create(&r->optimiser, r->params, adam, error);
 }
 
@@ -163,12 +186,23 @@ static pclr_status count_steps(run *r, pclr_error *error)
     return PCLR_OK;
 }
 
-static pclr_status begin_or_resume(run *r, bool resume, pclr_error *error)
+/* The run folder with its configuration and metrics. */
+static pclr_status open_folder(run *r, pclr_error *error)
 {
     char *path = NULL;
+    if (!r->writes) return PCLR_OK;
+    TRY(file_make_folder(r->folder, error));
+    TRY(path_join(&path, r->folder, "config.yaml", error));
+    pclr_status status = pclr_config_save(r->config, path, error);
+    mem_free(path);
+    if (status != PCLR_OK) return status;
+    return metrics_open(&r->log, r->folder, r->at.metrics_offset, error);
+}
+
+static pclr_status begin_or_resume(run *r, bool resume, pclr_error *error)
+{
     const char *initial = config_text(r->config, "train.initial");
     r->at = (checkpoint_counters){.best = NAN};
-    TRY(file_make_folder(r->folder, error));
     if (resume) {
         if (!checkpoint_exists(r->folder))
             return error_set(error, PCLR_E_DATA, "%s: no checkpoint to resume from; start the run without --resume", r->folder);
@@ -177,17 +211,16 @@ static pclr_status begin_or_resume(run *r, bool resume, pclr_error *error)
     } else if (initial[0]) {
         TRY(initial_weights(r->params, &r->encoder, &r->pool.preprocess, initial, error));
     }
-    TRY(path_join(&path, r->folder, "config.yaml", error));
-    pclr_status status = pclr_config_save(r->config, path, error);
-    mem_free(path);
-    if (status != PCLR_OK) return status;
-    return metrics_open(&r->log, r->folder, r->at.metrics_offset, error);
+    return open_folder(r, error);
 }
 
 /* ---- steps ---- */
 
+/* Called by all processes. */
 static pclr_status save_checkpoint(run *r, pclr_error *error)
 {
+    TRY(together_weights(r->world, r->params, error));
+    if (!r->writes) return PCLR_OK;
     checkpoint_counters now = r->at;
     now.bad_steps = r->guard.bad_total;
     now.metrics_offset = metrics_offset(&r->log);
@@ -215,21 +248,28 @@ static pclr_status log_step(run *r, double loss, double rate, double norm, pclr_
     return metrics_write(&r->log, &line, error);
 }
 
-/* One step. A loss or gradient that is not finite changes nothing but the count of bad steps. */
-static pclr_status train_step(run *r, pclr_error *error)
+/* The batch of step `step` of a side, in its graph's inputs. */
+static pclr_status next_batch(run *r, side *s, int64_t step, const objective_batch **batch, pclr_error *error)
+{
+    TRY(loader_get(s->loader, step, batch, error));
+    return r->type->feed(s->objective, *batch, error);
+}
+
+/* One step on a batch that was fed. A loss or gradient that is not finite changes nothing but the count of bad steps. */
+static pclr_status train_step(run *r, const objective_batch *batch, pclr_error *error)
 {
     side *s = &r->train;
-    const objective_batch *batch = NULL;
     double norm = NAN, rate = schedule_rate(config_text(r->config, "train.schedule"), config_real(r->config, "train.learning_rate"),
                                             config_real(r->config, "train.warmup"), r->at.step, r->total);
-    TRY(loader_get(s->loader, r->at.step, &batch, error));
-    TRY(r->type->feed(s->objective, batch, error));
     guard_keep(&r->guard);
     TRY(nn_graph_forward(s->graph, (uint64_t)r->at.step, error));
     double loss = *(const float *)nn_data(s->graph, s->loss);
     pclr_status status = isfinite(loss) ? PCLR_OK : PCLR_E_NUMERIC;
-    if (status == PCLR_OK) TRY(nn_graph_backward(s->graph, 1.0, error));
-    if (status == PCLR_OK) status = nn_adamw_step(r->optimiser, r->backend, rate, &norm, error);
+    if (status == PCLR_OK) {
+        TRY(nn_graph_backward(s->graph, 1.0, error));
+        reduce_finish(&r->reduce);
+        status = nn_adamw_step(r->optimiser, r->backend, rate, &norm, error);
+    }
     if (status != PCLR_OK && status != PCLR_E_NUMERIC) return status;
     if (status == PCLR_OK && r->type->after_step) TRY(r->type->after_step(s->objective, batch, error));
     r->at.step++;
@@ -248,8 +288,7 @@ static pclr_status validate(run *r, pclr_error *error)
     if (!s->graph) return PCLR_OK;
     for (int64_t k = 0; k < batches; k++) {
         const objective_batch *batch = NULL;
-        TRY(loader_get(s->loader, k, &batch, error));
-        TRY(r->type->feed(s->objective, batch, error));
+        TRY(world_agree(r->world, next_batch(r, s, k, &batch, error), NULL, error));
         TRY(nn_graph_forward(s->graph, (uint64_t)k, error));
         sum += *(const float *)nn_data(s->graph, s->loss);
     }
@@ -261,31 +300,54 @@ static pclr_status validate(run *r, pclr_error *error)
     return metrics_write(&r->log, &line, error);
 }
 
+static bool is_due(const run *r, const char *every)
+{
+    return r->at.step == r->total || r->at.step % config_int(r->config, every) == 0;
+}
+
+static pclr_status interrupt(run *r, pclr_error *error)
+{
+    TRY(save_checkpoint(r, error));
+    return error_set(error, PCLR_E_INTERRUPTED, "%s: interrupted after step %lld of %lld, checkpoint saved; go on with --resume", r->folder,
+                     (long long)r->at.step, (long long)r->total);
+}
+
+/* What follows a step in some places: validation, and a checkpoint. `status` is this process's so far. */
+static pclr_status follow_up(run *r, pclr_status status, pclr_error *error)
+{
+    if (status == PCLR_E_NUMERIC) { /* in all processes: the loss is that of all */
+        TRY(save_checkpoint(r, NULL));
+        return status;
+    }
+    if (is_due(r, "train.validate_every")) {
+        TRY(world_agree(r->world, status, NULL, error));
+        status = validate(r, error);
+    }
+    if (is_due(r, "train.checkpoint_every")) {
+        TRY(world_agree(r->world, status, NULL, error));
+        status = save_checkpoint(r, error);
+    }
+    return status;
+}
+
 static pclr_status train(run *r, pclr_error *error)
 {
-    const pclr_config *c = r->config;
+    pclr_status status = PCLR_OK;
     progress bar = progress_begin(r->callbacks, "pretrain", "steps", (uint64_t)r->total);
     bar.done = bar.last_done = (uint64_t)r->at.step;
     while (r->at.step < r->total) {
+        const objective_batch *batch = NULL;
         char detail[64];
-        pclr_status status = train_step(r, error);
-        if (status == PCLR_E_NUMERIC) {
-            TRY(save_checkpoint(r, NULL));
-            return status;
-        }
-        if (status != PCLR_OK) return status;
-        bool last = r->at.step == r->total;
-        if (last || r->at.step % config_int(c, "train.validate_every") == 0) TRY(validate(r, error));
         bool stop = callbacks_stop(r->callbacks);
-        if (last || stop || r->at.step % config_int(c, "train.checkpoint_every") == 0) TRY(save_checkpoint(r, error));
+        if (status == PCLR_OK && !stop) status = next_batch(r, &r->train, r->at.step, &batch, error);
+        TRY(world_agree(r->world, status, &stop, error));
+        if (stop) return interrupt(r, error);
+        status = follow_up(r, train_step(r, batch, error), error);
         snprintf(detail, sizeof detail, "loss %.4f", r->last_loss);
         progress_update(&bar, (uint64_t)r->at.step, detail);
-        if (stop && !last)
-            return error_set(error, PCLR_E_INTERRUPTED, "%s: interrupted after step %lld of %lld, checkpoint saved; go on with --resume",
-                             r->folder, (long long)r->at.step, (long long)r->total);
     }
     progress_end(&bar, NULL);
-    return PCLR_OK;
+    return world_agree(r->world, status, NULL, error);
 }
 
 /* ---- results ---- */
@@ -317,6 +379,7 @@ static pclr_status write_encoder(run *r, pclr_error *error)
                    .objective = r->type->name};
     char *architecture = NULL;
     pclr_status status;
+    if (!r->writes) return PCLR_OK;
     TRY_GOTO(modelfile_begin(&m, error));
     TRY_GOTO(model_spec_to_json(&r->encoder, &architecture, error));
     TRY_GOTO(modelfile_metadata(&m, "architecture", architecture, error));
@@ -330,25 +393,37 @@ done:
     return status;
 }
 
+static uint64_t planned_bytes(const run *r)
+{
+    nn_memory m = nn_graph_memory(r->train.graph);
+    return m.parameters + m.gradients + m.activations + m.workspace + reduce_bytes(&r->reduce);
+}
+
 static pclr_status log_end(run *r, int64_t steps, pclr_train_summary *summary, pclr_error *error)
 {
-    nn_memory memory = nn_graph_memory(r->train.graph);
-    double seconds = clock_seconds() - r->begin;
+    double seconds = clock_seconds() - r->begin, replaced = (double)loader_fallbacks(r->train.loader);
     text line;
+    world_sum(r->world, &replaced, 1);
     *summary =
         (pclr_train_summary){.steps = r->at.step,
                              .epochs = r->at.step / r->epoch_steps,
                              .seconds = seconds,
                              .segments_per_second = seconds > 0 ? (double)(steps * config_int(r->config, "train.batch")) / seconds : 0,
                              .best_value = r->at.best,
-                             .peak_bytes = memory.parameters + memory.gradients + memory.activations + memory.workspace};
+                             .peak_bytes = planned_bytes(r)};
     snprintf(summary->best_name, sizeof summary->best_name, "validation loss");
     metrics_begin(&line, "end", r->at.step);
     metrics_number(&line, "seconds", seconds);
     metrics_number(&line, "segments_per_second", summary->segments_per_second);
     metrics_number(&line, "loader_wait_seconds", loader_stall_seconds(r->train.loader));
-    metrics_number(&line, "augmentations_replaced", (double)loader_fallbacks(r->train.loader));
+    metrics_number(&line, "augmentations_replaced", replaced);
     metrics_number(&line, "planned_bytes", (double)summary->peak_bytes);
+    if (pclr_world_size(r->world) > 1) {
+        metrics_number(&line, "processes", (double)pclr_world_size(r->world));
+        metrics_number(&line, "exchange_seconds", world_costs(r->world).calls);
+        metrics_number(&line, "gradient_wait_seconds", world_costs(r->world).sums);
+        metrics_number(&line, "exchange_bytes", (double)world_costs(r->world).bytes);
+    }
     return metrics_write(&r->log, &line, error);
 }
 
@@ -365,13 +440,13 @@ static pclr_status profile(run *r, bool tell, pclr_error *error)
 
 static void announce(const run *r)
 {
-    nn_memory m = nn_graph_memory(r->train.graph);
-    callbacks_log(
-        r->callbacks, PCLR_LOG_INFO,
-        "%s on %s %s (%lld parameters), backend %s with %d threads: %zu training and %zu validation records, %lld steps, %.0f MiB planned",
-        r->type->title, r->encoder.name, r->encoder.size, (long long)nn_params_size(r->params, "encoder."), nn_backend_name(r->backend),
-        nn_backend_threads(r->backend), r->train.records, r->validation.records, (long long)r->total,
-        (double)(m.parameters + m.gradients + m.activations + m.workspace) / 1048576.0);
+    callbacks_log(r->callbacks, PCLR_LOG_INFO,
+                  "%s on %s %s (%lld parameters), %d process%s, backend %s with %d threads: %zu training and %zu validation records, %lld "
+                  "steps, %.0f MiB planned",
+                  r->type->title, r->encoder.name, r->encoder.size, (long long)nn_params_size(r->params, "encoder."),
+                  pclr_world_size(r->world), pclr_world_size(r->world) > 1 ? "es" : "", nn_backend_name(r->backend),
+                  nn_backend_threads(r->backend), r->train.records, r->validation.records, (long long)r->total,
+                  (double)planned_bytes(r) / 1048576.0);
 }
 
 static void close_side(run *r, side *s)
@@ -388,6 +463,7 @@ static void close_run(run *r)
     close_side(r, &r->validation);
     nn_adamw_destroy(&r->optimiser);
     guard_free(&r->guard);
+    reduce_free(&r->reduce);
     nn_params_destroy(&r->params);
     nn_backend_destroy(&r->backend);
     metrics_close(&r->log);
@@ -408,27 +484,56 @@ static pclr_status find_objective(run *r, pclr_error *error)
     return error_set(error, PCLR_E_ARGUMENT, "objective.name: \"%s\" is unknown; did you mean \"%s\"?", name, near ? near : names[0]);
 }
 
+static pclr_status set_up(run *r, const char *dataset_path, bool resume, pclr_error *error)
+{
+    TRY(find_objective(r, error));
+    TRY(open_data(r, dataset_path, error));
+    TRY(open_network(r, error));
+    TRY(count_steps(r, error));
+    TRY(begin_or_resume(r, resume, error));
+    return open_loaders(r, error);
+}
+
+/* Called by all processes. */
+static pclr_status write_results(run *r, int64_t steps, pclr_train_summary *summary, pclr_error *error)
+{
+    TRY(profile(r, true, error));
+    TRY(log_end(r, steps, summary, error));
+    return write_encoder(r, error);
+}
+
+static pclr_status pretrain_run(run *r, const char *dataset_path, bool resume, pclr_train_summary *summary, pclr_error *error)
+{
+    TRY(world_agree(r->world, set_up(r, dataset_path, resume, error), NULL, error));
+    TRY(together_begin(r->world, r->config, r->pool.fingerprint, r->at.step, &r->space, r->params, error));
+    announce(r);
+    int64_t before = r->at.step;
+    r->begin = clock_seconds();
+    TRY(world_agree(r->world, profile(r, false, error), NULL, error));
+    TRY(train(r, error));
+    return world_agree(r->world, write_results(r, r->at.step - before, summary, error), NULL, error);
+}
+
+pclr_status pclr_pretrain_together(pclr_world *world, const char *dataset_path, const pclr_config *config, const char *folder, bool resume,
+                                   const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error)
+{
+    pclr_callbacks silent = {.user = callbacks ? callbacks->user : NULL, .stop = callbacks ? callbacks->stop : NULL};
+    bool writes = pclr_world_rank(world) == 0;
+    run r = {.world = world,
+             .writes = writes,
+             .config = config,
+             .folder = folder,
+             .callbacks = writes ? callbacks : &silent,
+             .begin = clock_seconds(),
+             .last_loss = NAN};
+    pclr_train_summary unused;
+    pclr_status status = pretrain_run(&r, dataset_path, resume, summary ? summary : &unused, error);
+    close_run(&r);
+    return status;
+}
+
 pclr_status pclr_pretrain(const char *dataset_path, const pclr_config *config, const char *folder, bool resume,
                           const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error)
 {
-    run r = {.config = config, .folder = folder, .callbacks = callbacks, .begin = clock_seconds(), .last_loss = NAN};
-    pclr_train_summary unused;
-    pclr_status status;
-    TRY_GOTO(find_objective(&r, error));
-    TRY_GOTO(open_data(&r, dataset_path, error));
-    TRY_GOTO(open_network(&r, error));
-    TRY_GOTO(count_steps(&r, error));
-    TRY_GOTO(begin_or_resume(&r, resume, error));
-    TRY_GOTO(open_loaders(&r, error));
-    announce(&r);
-    int64_t before = r.at.step;
-    r.begin = clock_seconds();
-    TRY_GOTO(profile(&r, false, error));
-    TRY_GOTO(train(&r, error));
-    TRY_GOTO(profile(&r, true, error));
-    TRY_GOTO(log_end(&r, r.at.step - before, summary ? summary : &unused, error));
-    TRY_GOTO(write_encoder(&r, error));
-done:
-    close_run(&r);
-    return status;
+    return pclr_pretrain_together(NULL, dataset_path, config, folder, resume, callbacks, summary, error);
 }
