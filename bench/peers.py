@@ -32,10 +32,12 @@ RATE = 500  # of the simulated recordings [Hz]
 class Peer:
     """A worker process that holds one PyTorch network ready to run."""
 
-    def __init__(self, name, variant, keep_memory, threads):
+    def __init__(self, name, variant, keep_memory, threads, realtime):
         environment = {**os.environ, **(KEEP_MEMORY if keep_memory else {})}
         environment.pop("OMP_NUM_THREADS", None)
         environment.pop("OMP_WAIT_POLICY", None)
+        if realtime:  # threads that wait by spinning would keep the others from their processors
+            environment["OMP_WAIT_POLICY"] = "passive"
         self.label = f"PyTorch {variant}" + (" with kept memory" if keep_memory else "") + f", {threads} threads"
         self.process = subprocess.Popen([sys.executable, WORKER, name, variant, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True, env=environment)
@@ -73,7 +75,7 @@ def tuned(name, compiled, realtime):
     """The fastest variant, running; the others are stopped."""
     best, best_seconds = None, float("inf")
     for variant in variants(name, compiled):
-        peer = Peer(name, *variant)
+        peer = Peer(name, *variant, realtime)
         answer = peer.measure(1, realtime)
         print(f"  {name}: {peer.label}: {answer['seconds'] * 1e3:.1f} ms" if answer else f"  {name}: {peer.label} does not run", file=sys.stderr)
         if answer and answer["seconds"] < best_seconds:
