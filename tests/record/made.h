@@ -33,6 +33,20 @@ static inline size_t make_edf(uint8_t *out)
     return sizeof head + sizeof value;
 }
 
+/* The same two leads with 24 bits a sample. */
+static inline size_t make_bdf(uint8_t *out)
+{
+    enum { HEAD = 768 };
+    make_edf(out);
+    memcpy(out, "\xff" "BIOSEMI", 8);
+    memcpy(out + 192, "24BIT", 5);
+    for (size_t k = 0; k < 6; k++) { /* 1, 2, 3, -10, -20, -30 */
+        int32_t value = k < 3 ? (int32_t)k + 1 : -10 * ((int32_t)k - 2);
+        for (int byte = 0; byte < 3; byte++) out[HEAD + 3 * k + (size_t)byte] = (uint8_t)((uint32_t)value >> 8 * byte);
+    }
+    return HEAD + 18;
+}
+
 static inline size_t make_npy(uint8_t *out)
 {
     char head[118];

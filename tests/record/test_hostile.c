@@ -199,8 +199,11 @@ static void edf_fields(void **state)
                {244, "0       ", "244"},     {244, "nan     ", "244"},     {184, "99999999", "184"},     {688, "99999999", "data records"},
                {688, "-1      ", "samples"}, {464, "nan     ", "minimum"}, {480, "-32768  ", "signal 0"}};
     (void)state;
-    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         assert_refused(spoilt("h.edf", make_edf, bad[k].at, bad[k].word, strlen(bad[k].word)), bad[k].field);
+        assert_refused(spoilt("h.bdf", make_bdf, bad[k].at, bad[k].word, strlen(bad[k].word)), bad[k].field);
+    }
+    assert_refused(spoilt("h.bdf", make_bdf, 236, "2 ", 2), "data records"); /* one is there */
     assert_refused(spoilt("h.edf", make_edf, 192, "EDF+D", 5), "EDF+D");
 }
 
