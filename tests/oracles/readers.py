@@ -4,7 +4,7 @@
 
 For every file below, one line a recording,
     file|reader|rate|samples|channel|index=value ...
-with values in millivolt at a few samples of each channel (nan: missing), read by wfdb-python, pyedflib MNE or
+with values in millivolt at a few samples of each channel (nan: missing), read by wfdb-python, pyedflib or
 pydicom. Files that a package is missing for are left out, with a note on stderr.
 """
 import sys
@@ -42,19 +42,6 @@ def read_wfdb():
         for header in sorted((root / folder).rglob("*.hea"))[:2]:
             r = wfdb.rdrecord(str(header.with_suffix("")))
             tell(header.with_suffix("").relative_to(root), f"wfdb {wfdb.__version__}", r.fs, r.sig_name, r.p_signal)
-
-
-def read_mne():
-    import mne
-
-    for name in ("edf/contec_0000050_12lead.edf", "edf/mne_subsecond_starttime.edf", "bdf/pyedflib_test_generator.bdf",
-                 "bdf/mne_test_bdf_stim_channel.bdf"):
-        path = root / "formats" / name
-        read = mne.io.read_raw_bdf if path.suffix == ".bdf" else mne.io.read_raw_edf
-        raw = read(str(path), stim_channel=False, preload=True, verbose="error")
-        unit = {channel: raw._orig_units[channel] for channel in raw.ch_names}
-        names = [channel for channel in raw.ch_names if unit[channel].lower() in UNIT]
-        tell(f"formats/{name}", f"mne {mne.__version__}", raw.info["sfreq"], names, 1e3 * raw.get_data(picks=names).T)
 
 
 def read_edf():
