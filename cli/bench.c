@@ -9,7 +9,7 @@
 
 #include "cli.h"
 
-enum { RECORDS = 400, RATE = 500, SECONDS = 10 };
+enum { RECORDS = 400, RATE = 500, SECONDS = 10, PATH = 4096 };
 
 typedef struct bench {
     cli_context *context;
@@ -17,7 +17,7 @@ typedef struct bench {
     size_t printed;
     int threads;
     double seconds; /* an item is repeated for at least so long */
-    char folder[64];
+    char folder[PATH - 64];
     pclr_error error;
 } bench;
 
@@ -59,7 +59,7 @@ static void inside(const bench *b, char *path, size_t size, const char *name)
 /* Reads every simulated record (format 16) from the page cache: ms a 12 x 5000 record on one core. */
 static pclr_status read_records(bench *b)
 {
-    char folder[96];
+    char folder[PATH];
     inside(b, folder, sizeof folder, "records");
     const char *path = folder;
     pclr_record_list *list = NULL;
@@ -81,7 +81,7 @@ static pclr_status read_records(bench *b)
 
 static pclr_status import_at(bench *b, const char *name, const char *dataset, double rate, double limit)
 {
-    char folder[96], path[96];
+    char folder[PATH], path[PATH];
     inside(b, folder, sizeof folder, "records");
     inside(b, path, sizeof path, dataset);
     const char *source = folder;
@@ -183,7 +183,7 @@ static pclr_status configure(bench *b, pclr_config **config, const char *encoder
 /* Embeds records with the encoder just trained, from millivolts to the vector. */
 static pclr_status infer(bench *b, const char *run, const char *name)
 {
-    char path[160];
+    char path[PATH + 32];
     pclr_model *model = NULL;
     pclr_record *record = NULL;
     float *embedding = NULL;
@@ -207,7 +207,7 @@ static pclr_status infer(bench *b, const char *run, const char *name)
 
 static pclr_status train_encoder(bench *b, const char *encoder, const char *size, const char *batch)
 {
-    char dataset[96], run[96], name[64];
+    char dataset[PATH], run[PATH], name[64];
     inside(b, dataset, sizeof dataset, "dataset.h5");
     inside(b, run, sizeof run, encoder);
     pclr_config *config = NULL;
@@ -224,7 +224,7 @@ static pclr_status train_encoder(bench *b, const char *encoder, const char *size
 
 static pclr_status training(bench *b)
 {
-    char dataset[96];
+    char dataset[PATH];
     inside(b, dataset, sizeof dataset, "dataset.h5");
     double start = now();
     pclr_features_options options = {.threads = b->threads};
@@ -272,7 +272,7 @@ static const char *unknown_item(const cli_context *c)
 
 static pclr_status prepare(bench *b)
 {
-    char path[96];
+    char path[PATH];
     inside(b, path, sizeof path, "records");
     pclr_simulate_options options = simulated(b);
     double start = now();
@@ -281,7 +281,7 @@ static pclr_status prepare(bench *b)
     /* Training needs a dataset even where the import itself is not measured. */
     if (status == PCLR_OK && !wanted(b->context, "import") && wanted(b->context, "training")) {
         const char *source = path;
-        char dataset[96];
+        char dataset[PATH];
         inside(b, dataset, sizeof dataset, "dataset.h5");
         pclr_import_options import = {.rate = RATE, .split = "random=0.8/0.1/0.1", .threads = b->threads};
         status = pclr_import(dataset, &source, 1, &import, NULL, NULL, &b->error);
@@ -300,14 +300,16 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 static int run(cli_context *c)
 {
     cli_output out;
-    bench b = {.context = c, .threads = cli_threads(c), .seconds = cli_real(c, "seconds"), .folder = "/tmp/physioclr-bench-XXXXXX"};
+    bench b = {.context = c, .threads = cli_threads(c), .seconds = cli_real(c, "seconds")};
     if (unknown_item(c)) return cli_usage(c, "--only %s: expected read, import, physiology or training", unknown_item(c));
     int exit_status = cli_output_open(c, &out, cli_text(c, "output"));
     if (exit_status != CLI_DONE) return exit_status;
     b.out = out.stream;
+    snprintf(b.folder, sizeof b.folder, "%s/physioclr-bench-XXXXXX", cli_temporary_folder());
     if (!mkdtemp(b.folder)) {
         cli_output_close(c, &out, false);
-        b.error = (pclr_error){.status = PCLR_E_IO, .message = "cannot make a folder in /tmp"};
+        b.error.status = PCLR_E_IO;
+        snprintf(b.error.message, sizeof b.error.message, "%.200s: cannot make a folder; set TMPDIR to one with room", b.folder);
         return cli_fail(c, &b.error);
     }
     pclr_callbacks callbacks = cli_callbacks(c);

@@ -67,6 +67,8 @@ typedef struct cli_output {
 } cli_output;
 int cli_output_open(const cli_context *c, cli_output *out, const char *path); /* CLI_DONE or an exit status */
 int cli_output_close(const cli_context *c, cli_output *out, bool keep);
+/* Where temporary files go: TMPDIR, else /tmp. */
+const char *cli_temporary_folder(void);
 /* Prints a JSON string literal. */
 void cli_json_string(FILE *out, const char *text);
 

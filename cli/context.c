@@ -164,6 +164,7 @@ int cli_status(const pclr_error *error)
     case PCLR_E_FORMAT:
     case PCLR_E_UNSUPPORTED:
     case PCLR_E_DATA:
+    case PCLR_E_MISSING:
         return CLI_UNUSABLE;
     case PCLR_E_INTERRUPTED:
         return CLI_INTERRUPTED;
@@ -222,4 +223,10 @@ int cli_output_close(const cli_context *c, cli_output *out, bool keep)
     int status = keep ? output_failed(c, out->path, "write") : CLI_DONE;
     unlink(out->temporary);
     return status;
+}
+
+const char *cli_temporary_folder(void)
+{
+    const char *told = getenv("TMPDIR");
+    return told && told[0] ? told : "/tmp";
 }

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "inference.h"
 
 static const cli_option OPTIONS[] = {
-    CLI_INFERENCE_OPTIONS("FILE.npy"),
+    {.name = "output",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .argument = "FILE.npy",
+     .required = true,
+     .help = "where the embeddings go; their ids are written beside them"},
+    CLI_INFERENCE_OPTIONS,
     {.name = NULL},
 };
 
 static int run(cli_context *c)
 {
-    if (!cli_text(c, "output")[0] || (cli_text(c, "output")[0] == '-' && !cli_text(c, "output")[1]))
-        return cli_usage(c, "--output FILE.npy is needed: the ids are written beside it");
+    if (strcmp(cli_text(c, "output"), "-") == 0) return cli_usage(c, "--output FILE.npy: no standard output, as ids are written beside it");
     return cli_inference(c, pclr_embed);
 }
 

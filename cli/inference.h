@@ -5,9 +5,8 @@
 
 #include "reading.h"
 
-#define CLI_INFERENCE_OPTIONS(file)                                                                                                        \
-    {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = file, .default_value = "-", .help = "where the result goes"},          \
-        {.name = "split", .type = CLI_TEXT, .argument = "NAME:PART", .help = "part of a dataset's split: train, validation or test"},      \
+#define CLI_INFERENCE_OPTIONS                                                                                                              \
+    {.name = "split", .type = CLI_TEXT, .argument = "NAME:PART", .help = "part of a dataset's split: train, validation or test"},          \
         CLI_READING_OPTIONS,                                                                                                               \
     {                                                                                                                                      \
         .name = "strict", .type = CLI_FLAG, .help = "exit with status 3 when any recording is refused"                                     \

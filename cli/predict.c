@@ -2,7 +2,8 @@
 #include "inference.h"
 
 static const cli_option OPTIONS[] = {
-    CLI_INFERENCE_OPTIONS("FILE.csv"),
+    {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "FILE.csv", .default_value = "-", .help = "where the result goes"},
+    CLI_INFERENCE_OPTIONS,
     {.name = NULL},
 };
 

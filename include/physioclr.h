@@ -78,12 +78,13 @@ typedef enum pclr_status {
     PCLR_OK = 0,
     PCLR_E_ARGUMENT,    /* the call itself is wrong: a bad option, an impossible shape */
     PCLR_E_MEMORY,      /* no memory */
-    PCLR_E_IO,          /* the operating system refused: open, read, write, rename */
+    PCLR_E_IO,          /* the operating system refused: create, read, write, rename */
     PCLR_E_FORMAT,      /* a file is damaged or not of its format */
     PCLR_E_UNSUPPORTED, /* the file is right, but this build or version cannot use it */
     PCLR_E_DATA,        /* the content is not usable: unknown unit, no such label, empty set */
     PCLR_E_NUMERIC,     /* a computation left the finite numbers */
-    PCLR_E_INTERRUPTED  /* a callback asked to stop; what was finished is saved */
+    PCLR_E_INTERRUPTED, /* a callback asked to stop; what was finished is saved */
+    PCLR_E_MISSING      /* a file or folder that was to be read is not there, or may not be opened */
 } pclr_status;
 
 /* Filled by the function that failed; owned by the caller. */
@@ -530,6 +531,7 @@ typedef struct pclr_evaluate_options {
     bool stratified;          /* draw patients within the stratum of their rarest positive class */
     const char *thresholds;   /* "0.4" or "CLASS=0.4,CLASS=0.2"; NULL: by F1 on validation where there is one, else the model's, else 0.5 */
     const char *validation;   /* predictions on the validation records; NULL: the prediction file itself */
+    const char *const *validations; /* the same, one a prediction file (NULL: none for this one), for a comparison; NULL: `validation` counts */
     const char *validation_split; /* like split; NULL: "name:validation" when split is "name:test" */
     bool allow_missing;       /* labelled records of the split without a prediction are a note, not an error */
     bool segments;            /* evaluate rows with a column `segment` one by one; false: mean over a record's segments */
@@ -614,8 +616,9 @@ PCLR_MUST_USE PCLR_API pclr_status pclr_plot_record(const char *path, const pclr
 /* One self-contained HTML file: the evaluations side by side, curves, example records, training curves of run folders. */
 typedef struct pclr_report_options {
     const char *title;
-    const char *const *run;        /* run folders whose metrics.jsonl is drawn */
+    const char *const *run;        /* run folders: metrics.jsonl is drawn, config.yaml and README.md are shown, whichever are there */
     size_t runs;
+    const char *const *run_name;   /* [runs] headings; NULL: the folders' names */
     const char *const *name;       /* one name an evaluation; NULL: the file names */
     const char *dataset;           /* dataset.h5 for example plots; NULL: none */
     size_t examples;               /* plots of records, e.g. the worst errors; 0: 4 */

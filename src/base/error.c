@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,4 +55,20 @@ pclr_status error_io(pclr_error *error, const char *path, const char *what, int 
     /* Both variants of strerror_r leave a usable text: GNU returns it, XSI fills the buffer. This is the GNU one (_GNU_SOURCE). */
     const char *text = strerror_r(errno_value, reason, sizeof reason);
     return error_set(error, PCLR_E_IO, "%s: cannot %s: %s", path, what, text);
+}
+
+pclr_status error_open(pclr_error *error, const char *path, int errno_value)
+{
+    pclr_status status = error_io(error, path, "open", errno_value);
+    switch (errno_value) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EACCES:
+    case ELOOP:
+    case ENAMETOOLONG:
+        status = PCLR_E_MISSING;
+        if (error) error->status = status;
+    }
+    return status;
 }

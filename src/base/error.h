@@ -11,8 +11,10 @@ pclr_status error_set(pclr_error *error, pclr_status status, const char *format,
 pclr_status error_prefix(pclr_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* PCLR_E_MEMORY with the size that was asked for. */
 pclr_status error_memory(pclr_error *error, size_t bytes);
-/* PCLR_E_IO with strerror(errno_value) and `what` ("open", "write", ...). */
+/* PCLR_E_IO with strerror(errno_value) and `what` ("create", "write", ...). */
 pclr_status error_io(pclr_error *error, const char *path, const char *what, int errno_value);
+/* What was to be read could not be opened: PCLR_E_MISSING when the name is the reason, else PCLR_E_IO. */
+pclr_status error_open(pclr_error *error, const char *path, int errno_value);
 
 /* Returns from the calling function on failure. */
 #define TRY(call)                                      \

@@ -18,7 +18,7 @@ pclr_status file_read(const char *path, size_t limit, char **data, size_t *size,
     *size = 0;
     if (limit == 0) limit = (size_t)1 << 30;
     FILE *f = fopen(path, "rb");
-    if (!f) return error_io(error, path, "open", errno);
+    if (!f) return error_open(error, path, errno);
     pclr_status status = PCLR_OK;
     size_t capacity = 0;
     for (;;) {
@@ -35,7 +35,8 @@ pclr_status file_read(const char *path, size_t limit, char **data, size_t *size,
             break;
         }
         if (n == 0) {
-            if (ferror(f)) status = error_io(error, path, "read", errno);
+            int reason = errno; /* a folder opens like a file and fails here */
+            if (ferror(f)) status = reason == EISDIR ? error_open(error, path, reason) : error_io(error, path, "read", reason);
             break;
         }
     }
@@ -74,13 +75,13 @@ pclr_status file_map_open(file_map *map, const char *path, pclr_error *error)
 {
     *map = (file_map){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return error_io(error, path, "open", errno);
+    if (fd < 0) return error_open(error, path, errno);
     struct stat s;
     pclr_status status = PCLR_OK;
     if (fstat(fd, &s) != 0) {
         status = error_io(error, path, "examine", errno);
     } else if (!S_ISREG(s.st_mode)) {
-        status = error_set(error, PCLR_E_IO, "%s: not a regular file", path);
+        status = error_set(error, PCLR_E_MISSING, "%s: not a regular file", path);
     } else if (s.st_size > 0 && s.st_size <= COPIED_MOST) {
         status = copy_file(fd, path, (size_t)s.st_size, map, error);
     } else if (s.st_size > 0) {
@@ -288,8 +289,7 @@ static pclr_status walk_folder(walk *w, const char *folder, pclr_error *error)
 {
     struct stat s;
     DIR *dir = opendir(folder);
-    if (!dir)
-        return w->depth == 0 ? error_io(error, folder, "open the folder", errno) : PCLR_OK; /* an unreadable inner folder is skipped */
+    if (!dir) return w->depth == 0 ? error_open(error, folder, errno) : PCLR_OK; /* an unreadable inner folder is skipped */
     if (stat(folder, &s) == 0) w->above[w->depth] = (folder_id){s.st_dev, s.st_ino};
     w->depth++;
     pclr_status status = PCLR_OK;

@@ -51,6 +51,8 @@ const char *pclr_status_name(pclr_status status)
         return "numeric";
     case PCLR_E_INTERRUPTED:
         return "interrupted";
+    case PCLR_E_MISSING:
+        return "missing";
     }
     return "unknown";
 }

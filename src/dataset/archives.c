@@ -163,7 +163,7 @@ static pclr_status open_labels_table(archive_set *set, const char *path, pclr_er
         if (set->labels.state) set->labels.layout = dataset_layouts[k];
     }
     if (set->labels.layout) return PCLR_OK;
-    if (!file_exists(path)) return error_set(error, PCLR_E_IO, "%s: no such file; expected a CSV of labels; check the name", path);
+    if (!file_exists(path)) return error_set(error, PCLR_E_MISSING, "%s: no such file; expected a CSV of labels; check the name", path);
     return error_set(error, PCLR_E_FORMAT, "%s: no column record_id in its first line; expected record_id and one column a label; add it",
                      path);
 }

@@ -207,7 +207,7 @@ static pclr_status open_parts(pclr_dataset *d, const char *path, hid_t *file, pc
     TRY(h5_members(*file, "/labels", &d->task, &d->tasks, error));
     TRY(h5_members(*file, "/splits", &d->split, &d->splits, error));
     d->descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    return d->descriptor >= 0 ? PCLR_OK : error_io(error, path, "open", errno);
+    return d->descriptor >= 0 ? PCLR_OK : error_open(error, path, errno);
 }
 
 pclr_status pclr_dataset_open(pclr_dataset **dataset, const char *path, pclr_error *error)
@@ -223,7 +223,7 @@ pclr_status pclr_dataset_open(pclr_dataset **dataset, const char *path, pclr_err
         (void)closed; /* nothing was written */
     }
     if (status != PCLR_OK) {
-        if (status != PCLR_E_IO) error_prefix(error, "%s", path);
+        if (status != PCLR_E_IO && status != PCLR_E_MISSING) error_prefix(error, "%s", path);
         pclr_dataset_destroy(dataset);
     }
     return status;

@@ -38,7 +38,7 @@ pclr_status h5_open(hid_t *file, const char *path, bool writable, pclr_error *er
     QUIET(*file = H5Fopen(path, writable ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access));
     H5Pclose(access);
     if (*file >= 0) return PCLR_OK;
-    if (is_hdf5 < 0) return error_set(error, PCLR_E_IO, "%s: cannot open; expected a dataset made by import; check the name", path);
+    if (is_hdf5 < 0) return error_set(error, PCLR_E_MISSING, "%s: cannot open; expected a dataset made by import; check the name", path);
     return error_set(error, PCLR_E_FORMAT, "%s: %s; expected a dataset made by import; import it again", path,
                      is_hdf5 ? "HDF5 cannot open it" : "not an HDF5 file");
 }

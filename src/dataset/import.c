@@ -424,7 +424,7 @@ static pclr_status finish(import_job *job, const char *dataset_path, pclr_error 
 /* What was done stays for another try when the work was stopped or the machine failed, not when the answer is final. */
 static void release(import_job *job, pclr_status status)
 {
-    bool keep = status == PCLR_E_INTERRUPTED || status == PCLR_E_IO || status == PCLR_E_MEMORY;
+    bool keep = status == PCLR_E_INTERRUPTED || status == PCLR_E_IO || status == PCLR_E_MISSING || status == PCLR_E_MEMORY;
 
     if (job->store) store_keep(job->store, keep);
     journal_close(&job->journal, keep);

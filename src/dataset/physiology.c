@@ -163,7 +163,7 @@ static pclr_status copy_blocks(int from, int to, const char *to_path, pclr_error
 static pclr_status copy_file(const char *from_path, const char *to_path, pclr_error *error)
 {
     int from = open(from_path, O_RDONLY | O_CLOEXEC);
-    if (from < 0) return error_io(error, from_path, "open", errno);
+    if (from < 0) return error_open(error, from_path, errno);
     int to = open(to_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     pclr_status status = to < 0 ? error_io(error, to_path, "create", errno) : copy_blocks(from, to, to_path, error);
     if (to >= 0 && close(to) != 0 && status == PCLR_OK) status = error_io(error, to_path, "write", errno);

@@ -22,10 +22,10 @@ pclr_status eval_labels_read(eval_labels *labels, const char *path, const char *
 {
     *labels = (eval_labels){0};
     if (path == NULL) return error_set(error, PCLR_E_ARGUMENT, "no labels given; name a dataset.h5 or a CSV of labels");
-    if (!file_exists(path)) return error_set(error, PCLR_E_IO, "%s: no such file; the labels come from a dataset.h5 or a CSV", path);
+    if (!file_exists(path)) return error_set(error, PCLR_E_MISSING, "%s: no such file; the labels come from a dataset.h5 or a CSV", path);
     TRY(arena_create(&labels->memory, error));
-    pclr_status status =
-        eval_labels_is_dataset(path) ? eval_labels_from_dataset(labels, path, task, split, error) : eval_labels_from_csv(labels, path, task, split, error);
+    pclr_status status = eval_labels_is_dataset(path) ? eval_labels_from_dataset(labels, path, task, split, error)
+                                                      : eval_labels_from_csv(labels, path, task, split, error);
     if (status != PCLR_OK) eval_labels_free(labels);
     return status;
 }

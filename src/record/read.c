@@ -219,7 +219,7 @@ static pclr_status add_named(collector *c, const char *path, pclr_error *error)
     pclr_status status = resolve(path, &file, &member, error);
 
     if (status == PCLR_OK && !file_exists(file)) {
-        status = error_set(error, PCLR_E_IO, "%s: no such file, folder or record; expected one; check the name", path);
+        status = error_set(error, PCLR_E_MISSING, "%s: no such file, folder or record; expected one; check the name", path);
     } else if (status == PCLR_OK) {
         status = append(&c->list->path, &c->list->count, &c->capacity, member ? path : file, error);
     }

@@ -15,7 +15,7 @@ pclr_status metrics_open(metrics *m, const char *folder, int64_t offset, pclr_er
     *m = (metrics){0};
     TRY(path_join(&m->path, folder, "metrics.jsonl", error));
     m->stream = fopen(m->path, offset > 0 ? "r+" : "w");
-    if (!m->stream) return error_io(error, m->path, "open", errno);
+    if (!m->stream) return error_io(error, m->path, "open for writing", errno);
     if (offset == 0) return PCLR_OK;
     if (ftruncate(fileno(m->stream), offset) != 0) return error_io(error, m->path, "cut back", errno);
     if (fseek(m->stream, 0, SEEK_END) != 0) return error_io(error, m->path, "seek in", errno);

@@ -336,7 +336,7 @@ static void test_walk(void **state)
     assert_string_equal(list.path[0], "w/a");
     assert_string_equal(list.path[1], "w/b/2");
     file_list_free(&list);
-    assert_int_equal(file_list_folder(&list, "missing", &error), PCLR_E_IO);
+    assert_int_equal(file_list_folder(&list, "missing", &error), PCLR_E_MISSING);
     assert_non_null(strstr(error.message, "missing"));
 }
 
@@ -354,7 +354,7 @@ static void test_map(void **state)
     assert_int_equal(file_map_open(&map, "m", &error), PCLR_OK);
     assert_int_equal(map.size, 0);
     file_map_close(&map);
-    assert_int_equal(file_map_open(&map, ".", &error), PCLR_E_IO);
+    assert_int_equal(file_map_open(&map, ".", &error), PCLR_E_MISSING);
 }
 
 static void test_paths(void **state)

@@ -20,12 +20,41 @@ done
 first=$(ls records/*.hea | head -n 1)
 expect 3 "$PHYSIOCLR" predict "$first" records
 [ "$(grep -o "$first" err | wc -l)" = 1 ] || fail "the file is not named once: $(cat err)"
-for command in info "plot -o x.svg" check fiducials features "predict model.safetensors" "import x.h5"; do
-    status=0
-    "$PHYSIOCLR" $command nowhere.h5 >out 2>err || status=$?
-    [ $status != 0 ] && [ ! -s out ] || fail "$command of a file that is not there: status $status"
-    grep -q 'nowhere.h5\|model.safetensors' err || fail "$command does not name the file: $(cat err)"
-done
+# What was to be read and is not there: status 3, the file named, nothing on standard output, in every command.
+printf 'record_id,A\na,0.5\n' >scores.csv
+printf 'record_id,A\na,1\n' >labels.csv
+printf 'tasks: [A]\nobjectives: [simclr]\n' >study.yaml
+while read -r line; do
+    expect 3 "$PHYSIOCLR" $line
+    grep -q nowhere err || fail "$line does not name the file: $(cat err)"
+    [ ! -s out ] || fail "$line prints: $(cat out)"
+done <<'END'
+info nowhere.h5
+plot nowhere.hea -o x.svg
+check nowhere
+fiducials nowhere
+features nowhere.h5
+features nowhere -o x.csv
+import x.h5 nowhere
+import x.h5 records --labels nowhere.csv
+export nowhere.h5 -o x
+pretrain nowhere.h5 -o run
+pretrain data.h5 -o run -c nowhere.yaml
+probe nowhere.h5 -t A --encoder e.safetensors -o run
+probe data.h5 -t A --encoder nowhere.safetensors -o run
+finetune nowhere.h5 -t A -o run
+finetune data.h5 -t A --encoder nowhere.safetensors -o run
+study nowhere.h5 -c study.yaml -o x
+study data.h5 -c nowhere.yaml -o x
+embed nowhere.safetensors records -o x.npy
+predict nowhere.safetensors records
+evaluate nowhere.csv --labels labels.csv
+evaluate scores.csv --labels nowhere.csv
+evaluate scores.csv --labels nowhere.h5
+evaluate scores.csv --labels labels.csv --validation nowhere.csv
+evaluate nowhere.safetensors --labels data.h5
+compare scores.csv nowhere.csv --labels labels.csv
+END
 
 # Files that tell neither unit nor rate nor leads, given to every command that reads recordings.
 awk 'BEGIN { for (k = 0; k < 3000; k++) { t = k % 250 - 100; printf "%d,%d\n", 1000 * exp(-t * t / 18), 600 * exp(-t * t / 18) } }' >bare.csv
@@ -48,4 +77,6 @@ END
 expect 0 "$PHYSIOCLR" pretrain data.h5 -o run -c small.yaml
 expect 0 "$PHYSIOCLR" embed run/encoder.safetensors bare.csv $told -o bare.npy
 expect 3 "$PHYSIOCLR" embed run/encoder.safetensors bare.csv -o other.npy
+expect 3 "$PHYSIOCLR" embed run/encoder.safetensors nowhere -o other.npy
+has err nowhere
 exit 0

@@ -317,7 +317,7 @@ static void refuses_other_files(void **state)
     (void)state;
     assert_int_equal(pclr_dataset_open(&d, place("archive/labels.csv"), &error), PCLR_E_FORMAT);
     assert_null(d);
-    assert_int_equal(pclr_dataset_open(&d, place("nowhere.h5"), &error), PCLR_E_IO);
+    assert_int_equal(pclr_dataset_open(&d, place("nowhere.h5"), &error), PCLR_E_MISSING);
     const char *source = place("archive");
     pclr_import_options strict = {.strict = true};
     assert_int_equal(pclr_import(place("strict.h5"), &source, 1, &strict, NULL, NULL, &error), PCLR_E_DATA);

@@ -16,25 +16,10 @@
 #include "dataset/preprocess.h"
 #include "model/classifier.h"
 #include "physio/features.h"
+#include "folder.h"
 #include "waves.h"
 
 enum { CLASSES = 2, FEATURES = 150 };
-
-static char folder[64];
-
-static void must(pclr_status status, const pclr_error *error)
-{
-    if (status != PCLR_OK) fail_msg("%s", error->message);
-}
-
-static char *in_folder(const char *name)
-{
-    static char path[8][256];
-    static int next;
-    char *p = path[next++ % 8];
-    (void)snprintf(p, sizeof path[0], "%s/%s", folder, name);
-    return p;
-}
 
 static void put_text(st_writer *w, const char *key, const char *value)
 {
@@ -140,9 +125,9 @@ static void test_memory_and_dataset_agree(void **state)
     pclr_import_options import = {.rate = 500, .threads = 1};
     const double rates[] = {100, 300, 400, 500};
     const char *source[1] = {in_folder("archive")};
-    char path[256];
+    char path[2304];
     (void)state;
-    (void)snprintf(path, sizeof path, "%s/archive.h5", folder);
+    (void)snprintf(path, sizeof path, "%s/archive.h5", folder_name());
     write_model(in_folder("m.safetensors"), this_extractor(),
                 "{\"rate\":500.0,\"leads\":[\"I\",\"II\",\"III\",\"aVR\",\"aVL\",\"aVF\",\"V1\"]}");
     must(file_make_folder(source[0], &error), &error);
@@ -245,21 +230,6 @@ static void test_an_unknown_extractor_is_told_once(void **state)
     assert_int_equal(warnings, 1);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/physioclr-form-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-    (void)state;
-    (void)snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,5 +238,5 @@ int main(void)
         cmocka_unit_test(test_other_features_are_refused),
         cmocka_unit_test(test_an_unknown_extractor_is_told_once),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, folder_set_up, folder_tear_down);
 }

@@ -13,25 +13,10 @@
 #include "base/memory.h"
 #include "dataset/preprocess.h"
 #include "model/classifier.h"
+#include "folder.h"
 #include "waves.h"
 
 enum { RECORDS = 5, MEMBERS = 2, CLASSES = 3 };
-
-static char folder[64];
-
-static void must(pclr_status status, const pclr_error *error)
-{
-    if (status != PCLR_OK) fail_msg("%s", error->message);
-}
-
-static char *in_folder(const char *name)
-{
-    static char path[4][256];
-    static int next;
-    char *p = path[next++ % 4];
-    (void)snprintf(p, sizeof path[0], "%s/%s", folder, name);
-    return p;
-}
 
 static const preprocess_spec INPUT = {.rate = 100, .seconds = 2, .leads = 2, .lead_name = {"I", "II"}, .normalize = "none", .scale = 1};
 
@@ -120,8 +105,7 @@ static int set_up(void **state)
 {
     pclr_error error = {0};
     (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/physioclr-infer-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
+    if (folder_make() != 0) return -1;
     write_model(in_folder("model.safetensors"), MODEL_FORMAT_VERSION, "[\"A\",\"B, or C\",\"D\"]");
     must(file_make_folder(in_folder("records"), &error), &error);
     for (int k = 0; k < RECORDS; k++) {
@@ -131,14 +115,6 @@ static int set_up(void **state)
     }
     must(file_write(in_folder("records/bad.hea"), "bad 2 100 500\nbad.dat 16 1000/mV 16 0 0 0 0 I\n", 43, &error), &error);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-    (void)state;
-    (void)snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
 }
 
 /* Probability by the rules of the file: mean logit over windows, mean probability over members, log odds over temperature. */
@@ -270,7 +246,7 @@ static void test_damaged_models_are_refused(void **state)
     must(file_read(in_folder("model.safetensors"), 0, &data, &size, &error), &error);
     must(file_write(in_folder("short.safetensors"), data, size / 2, &error), &error);
     refused(in_folder("short.safetensors"), PCLR_E_FORMAT, "short.safetensors");
-    refused(in_folder("none.safetensors"), PCLR_E_IO, "none.safetensors");
+    refused(in_folder("none.safetensors"), PCLR_E_MISSING, "none.safetensors");
     mem_free(data);
 }
 
@@ -297,5 +273,5 @@ int main(void)
         cmocka_unit_test(test_embedding_is_npy_with_ids),      cmocka_unit_test(test_damaged_models_are_refused),
         cmocka_unit_test(test_missing_lead_is_named),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, folder_tear_down);
 }

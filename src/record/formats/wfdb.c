@@ -104,7 +104,7 @@ static pclr_status open_signal_file(file_map *map, const char *header_path, cons
 {
     pclr_status status = file_map_open(map, path, error);
     if (status == PCLR_OK || file_exists(path)) return status;
-    return error_set(error, PCLR_E_IO, "%s: its signal file %s is not there; expected it beside the header; get it too", header_path,
+    return error_set(error, PCLR_E_MISSING, "%s: its signal file %s is not there; expected it beside the header; get it too", header_path,
                      path_base(path));
 }
 
