@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "dataset/dataset.h"
+#include "dataset/predictions.h"
 #include "infer/model.h"
 #include "physio/features.h"
 
@@ -211,32 +212,11 @@ static pclr_status run_batch(batch_job *j, const char *model_path, const char *c
 
 static pclr_status write_csv(const batch_job *j, const char *path, pclr_error *error)
 {
-    text t = {0};
-    file_out out = {0};
-    pclr_status status;
-    text_add(&t, "record_id");
-    for (size_t c = 0; c < j->width; c++) {
-        text_add(&t, ",");
-        text_add_csv(&t, pclr_model_class_name(j->model, c));
-    }
-    text_add(&t, "\n");
-    for (size_t k = 0; k < j->items; k++) {
-        if (j->refused[k]) continue;
-        text_add_csv(&t, j->item[k].id);
-        for (size_t c = 0; c < j->width; c++) {
-            text_add(&t, ",");
-            text_add_float(&t, j->out[k * j->width + c]);
-        }
-        text_add(&t, "\n");
-    }
-    TRY_GOTO(text_ok(&t, error));
-    TRY_GOTO(file_out_open(&out, path, error));
-    fwrite(t.data, 1, t.length, out.stream);
-    TRY_GOTO(file_out_commit(&out, error));
-done:
-    if (status != PCLR_OK) file_out_abort(&out);
-    text_free(&t);
-    return status;
+    text csv = {0};
+    predictions_begin(&csv, (const char *const *)j->model->class_name, j->width);
+    for (size_t k = 0; k < j->items; k++)
+        if (!j->refused[k]) predictions_add(&csv, j->item[k].id, j->out + k * j->width, j->width);
+    return predictions_end(&csv, path, error);
 }
 
 /* NPY version 1.0: magic, header length, a Python dictionary padded so that data begin at a multiple of 64 bytes. */
