@@ -21,6 +21,8 @@ static pclr_status class_delong(pclr_evaluation *e, size_t c, double *score, uin
         label[r] = set->label[r * set->classes + c];
     }
     pclr_status status = delong_create(&d, &only, 1, label, set->patient, set->patients, set->records, &why);
+    e->class_result[c].positive_patients = d.with_positive;
+    e->class_result[c].negative_patients = d.with_negative;
     if (status == PCLR_E_DATA) return PCLR_OK; /* too few patients for a variance: no interval */
     if (status != PCLR_OK) return error_set(error, status, "%s", why.message);
     *out = (pclr_estimate){.value = d.auroc[0], .defined = true};
@@ -107,6 +109,12 @@ static bool one_score(const evaluation_class *k)
     return k->constant && k->positives > 0 && k->negatives > 0;
 }
 
+static bool few_patients(const evaluation_class *k)
+{
+    size_t fewer = k->positive_patients < k->negative_patients ? k->positive_patients : k->negative_patients;
+    return k->positives > 0 && k->negatives > 0 && fewer < FEW_PATIENTS;
+}
+
 static bool no_threshold(const evaluation_class *k)
 {
     return k->origin == THRESHOLD_NONE;
@@ -162,6 +170,10 @@ pclr_status evaluation_note_classes(pclr_evaluation *e, pclr_error *error)
                   "are undefined: no negatives; they are in no macro or weighted average", error));
     TRY(note_kind(e, one_score, "has the same score in every record; its AUROC is 0.5 by ties",
                   "have the same score in every record; their AUROC is 0.5 by ties", error));
+    TRY(note_kind(e, few_patients,
+                  "rests on fewer than 30 positive or negative patients: its bootstrap intervals are too narrow; of AUROC take DeLong's",
+                  "rest on fewer than 30 positive or negative patients: their bootstrap intervals are too narrow; of AUROC take DeLong's",
+                  error));
     TRY(note_thresholds(e, error));
     if (!e->scores.probabilities)
         TRY(eval_set_note(set, error, "scores lie outside [0, 1]: Brier score, calibration and Fmax do not exist for them"));

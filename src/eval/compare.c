@@ -243,6 +243,7 @@ pclr_status pclr_compare(pclr_comparison **comparison, const char *const *predic
         input[m] = (evaluation_input){.predictions = predictions_csv[m],
                                       .labels = labels_path,
                                       .name = o->name ? o->name[m] : NULL,
+                                      .validation = o->validations ? o->validations[m] : o->validation,
                                       .operating = o->operating ? o->operating[m] : NULL,
                                       .options = o};
     TRY_GOTO(compare(c, input, callbacks, error));

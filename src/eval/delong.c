@@ -10,9 +10,8 @@
 
 void delong_free(delong *d)
 {
-    mem_free(d->auroc);
-    mem_free(d->covariance);
-    *d = (delong){0};
+    mem_release(&d->auroc);
+    mem_release(&d->covariance);
 }
 
 /* placement[n]: of a positive, the share of negatives it beats; of a negative, the share of positives that beat it (ties one half). */
@@ -92,18 +91,13 @@ static double covariance(const clustering *c, size_t a, size_t b, double positiv
            in / (in - 1) * dot(na, nb, c->clusters) / (negatives * negatives) + i / (i - 1) * both / (positives * negatives);
 }
 
-static pclr_status count_clusters(clustering *c, pclr_error *error)
+static void count_clusters(clustering *c)
 {
     for (size_t k = 0; k < c->clusters; k++) {
         c->with_negative += c->has[k] & 1;
         c->with_positive += c->has[k] >> 1;
         c->with_any += c->has[k] != 0;
     }
-    if (c->with_positive < 2 || c->with_negative < 2)
-        return error_set(error, PCLR_E_DATA,
-                         "%zu patients with positives and %zu with negatives; the variance of an AUROC needs two of each", c->with_positive,
-                         c->with_negative);
-    return PCLR_OK;
 }
 
 pclr_status delong_create(delong *d, const double *const *score, size_t models, const uint8_t *label, const uint32_t *cluster,
@@ -129,7 +123,13 @@ pclr_status delong_create(delong *d, const double *const *score, size_t models, 
         placements(&r, placement);
         gather(&c, m, placement, d->auroc[m], label, cluster, n);
     }
-    TRY_GOTO(count_clusters(&c, error));
+    count_clusters(&c);
+    d->with_positive = c.with_positive;
+    d->with_negative = c.with_negative;
+    if (c.with_positive < 2 || c.with_negative < 2)
+        TRY_GOTO(error_set(error, PCLR_E_DATA,
+                           "%zu patients with positives and %zu with negatives; the variance of an AUROC needs two of each",
+                           c.with_positive, c.with_negative));
     for (size_t a = 0; a < models; a++) {
         for (size_t b = 0; b < models; b++) d->covariance[a * models + b] = covariance(&c, a, b, (double)positives, (double)negatives);
     }
@@ -141,11 +141,34 @@ done:
     return status;
 }
 
+/* The lowest AUROC whose interval still holds 1: 1 - A = z SE(A), Hanley & McNeil's SE with exponential scores (their 1982 article). */
+static double lowest_beside_one(double m, double n, double z)
+{
+    double low = 0, high = 1, half = (m + n) / 2 - 1;
+    for (int k = 0; k < 100; k++) {
+        double a = (low + high) / 2;
+        double variance = a * (1 - a) * (1 + half * (1 - a) / (2 - a) + half * a / (1 + a)) / (m * n);
+        if (1 - a > z * sqrt(variance))
+            low = a;
+        else
+            high = a;
+    }
+    return low;
+}
+
 void delong_interval(const delong *d, size_t model, double alpha, double *low, double *high)
 {
-    double half = -normal_quantile(alpha / 2) * sqrt(fmax(d->covariance[model * d->models + model], 0));
-    *low = fmax(d->auroc[model] - half, 0);
-    *high = fmin(d->auroc[model] + half, 1);
+    double a = d->auroc[model], variance = d->covariance[model * d->models + model];
+    double m = (double)d->with_positive, n = (double)d->with_negative;
+    if (!(a > 0 && a < 1)) {
+        double end = lowest_beside_one(m, n, -normal_quantile(alpha / 2));
+        *low = a >= 1 ? end : 0;
+        *high = a >= 1 ? 1 : 1 - end;
+        return;
+    }
+    double odds = log(a / (1 - a)), half = student_quantile(1 - alpha / 2, fmin(m, n) - 1) * sqrt(fmax(variance, 0)) / (a * (1 - a));
+    *low = 1 / (1 + exp(half - odds));
+    *high = 1 / (1 + exp(-half - odds));
 }
 
 delong_difference delong_compare(const delong *d, size_t a, size_t b, double alpha)

@@ -10,16 +10,22 @@
 
 typedef struct delong {
     size_t models;
-    double *auroc;      /* [models] */
-    double *covariance; /* [models][models] */
+    double *auroc;                       /* [models] */
+    double *covariance;                  /* [models][models] */
+    size_t with_positive, with_negative; /* clusters that hold positives, negatives */
 } delong;
 
 /* score[models][n], label[n] (0, 1; others left out), cluster[n] in 0 .. clusters - 1 (NULL: every record its own). PCLR_E_DATA when the
- * class is undefined or has fewer than two independent positives or negatives (no variance). */
+ * class is undefined or has fewer than two independent positives or negatives (no variance); the counts are there all the same. */
 pclr_status delong_create(delong *d, const double *const *score, size_t models, const uint8_t *label, const uint32_t *cluster,
                           size_t clusters, size_t n, pclr_error *error);
 void delong_free(delong *d);
-/* Wald interval of an AUROC, cut to [0, 1]. */
+/*
+ * Interval of an AUROC, symmetric in its log odds: logit A +- t SE / (A (1 - A)) (Pepe 2003, sect. 5.2.5), t of as many degrees of freedom
+ * as the rarer side has clusters, less one, because its part of the variance rests on so few. Without any overlap of positives and
+ * negatives the variance is 0 and says nothing; the free end then is where Hanley & McNeil's variance reaches A = 1 (or 0), in
+ * clusters (Newcombe 2006, method 5).
+ */
 void delong_interval(const delong *d, size_t model, double alpha, double *low, double *high);
 typedef struct delong_difference {
     double value, error, low, high, z, p; /* p two-sided */

@@ -144,6 +144,7 @@ pclr_status pclr_evaluate(pclr_evaluation **evaluation, const char *predictions_
     evaluation_input input = {.predictions = predictions_csv,
                               .labels = labels_path,
                               .name = o->name ? o->name[0] : NULL,
+                              .validation = o->validations ? o->validations[0] : o->validation,
                               .operating = o->operating ? o->operating[0] : NULL,
                               .options = o};
     pclr_evaluation *e = NULL;

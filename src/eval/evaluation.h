@@ -7,13 +7,16 @@
 #include "eval/resample.h"
 
 enum { RELIABILITY_BINS = 10 };
+/* Below so many patients on the rarer side bootstrap intervals of a class hold the truth too rarely (docs/evaluation.md). */
+enum { FEW_PATIENTS = 30 };
 
 typedef enum threshold_origin { THRESHOLD_NONE, THRESHOLD_GIVEN, THRESHOLD_VALIDATION, THRESHOLD_HALF, THRESHOLD_MODEL } threshold_origin;
 
 typedef struct evaluation_class {
     size_t positives, negatives;
-    bool constant;    /* every record has the same score */
-    double threshold; /* NaN: none */
+    size_t positive_patients, negative_patients; /* patients with a positive, with a negative record */
+    bool constant;                               /* every record has the same score */
+    double threshold;                            /* NaN: none */
     threshold_origin origin;
     double true_positives, false_positives; /* at the threshold */
     pclr_estimate delong;                   /* AUROC with DeLong's interval */
@@ -39,10 +42,10 @@ typedef struct evaluation_group {
 } evaluation_group;
 
 struct pclr_evaluation {
-    char *name;                                /* in tables and legends */
-    char *predictions, *labels, *task, *split; /* file names and choices; NULL where not given */
+    char *name;                                 /* in tables and legends */
+    char *predictions, *labels, *task, *split;  /* file names and choices; NULL where not given */
     char predictions_hash[65], labels_hash[65]; /* SHA-256; of a dataset its fingerprint */
-    char *model_details; /* what the model file says of itself, lines; NULL */
+    char *model_details;                        /* what the model file says of itself, lines; NULL */
     char *model; /* model file that made the predictions and brought thresholds and temperature; NULL: a file of any system */
     eval_set set;
     scoring scores; /* over `set` */
@@ -71,6 +74,7 @@ pclr_estimate evaluation_overall(const pclr_evaluation *e, const char *measure);
 typedef struct evaluation_input {
     const char *predictions, *labels;
     const char *name;                       /* NULL: the model's or the predictions' base name */
+    const char *validation;                 /* predictions on validation records; NULL: those in `predictions`, if any */
     const pclr_operating_points *operating; /* NULL: predictions of any system */
     const char *const *class_list;          /* [class_count] evaluate these only; NULL: as the options say */
     size_t class_count;

@@ -35,6 +35,35 @@ double normal_quantile(double p)
     return x - off / (1 + x * off / 2);
 }
 
+/* P(|T| < t), the finite series of Abramowitz & Stegun 26.7.3 and 26.7.4. */
+static double student_inside(double t, int64_t degrees)
+{
+    static const double pi = 3.14159265358979323846;
+    double angle = atan(t / sqrt((double)degrees)), c2 = cos(angle) * cos(angle);
+    bool odd = degrees % 2 != 0;
+    double term = odd ? cos(angle) : 1, sum = degrees == 1 ? 0 : term;
+    for (int64_t k = odd ? 3 : 2; k < degrees; k += 2) {
+        term *= c2 * (double)(k - 1) / (double)k;
+        sum += term;
+    }
+    return odd ? 2 / pi * (angle + sin(angle) * sum) : sin(angle) * sum;
+}
+
+/* Newton's method from the normal quantile; the distribution function is concave above 0, so it climbs to the root from below. */
+double student_quantile(double p, double degrees)
+{
+    double t = normal_quantile(p < 0.5 ? 1 - p : p), inside = fabs(2 * p - 1);
+    double scale =
+        sqrt(degrees) * exp(lgamma_r(degrees / 2, &(int){0}) + lgamma_r(0.5, &(int){0}) - lgamma_r((degrees + 1) / 2, &(int){0}));
+    for (int k = 0; k < 100; k++) {
+        double density = 2 * pow(1 + t * t / degrees, -(degrees + 1) / 2) / scale;
+        double step = (inside - student_inside(t, (int64_t)degrees)) / density;
+        t += step;
+        if (fabs(step) <= 1e-14 * t) break;
+    }
+    return p < 0.5 ? -t : t;
+}
+
 double interval_quantile(const double *sorted, size_t n, double p)
 {
     double at = p * (double)(n - 1);
@@ -81,6 +110,17 @@ static double acceleration(const double *jackknife, size_t groups)
     return squares > 0 ? cubes / (6 * pow(squares, 1.5)) : 0;
 }
 
+/* Normal quantile of the share of values below the estimate: how far the resamples are off (Efron 1987, z0). */
+static double bias(const double *value, size_t n, double estimate)
+{
+    double below = 0, known = 0;
+    for (size_t i = 0; i < n; i++) {
+        below += value[i] < estimate ? 1 : value[i] == estimate ? 0.5 : 0;
+        known += !isnan(value[i]);
+    }
+    return normal_quantile(fmin(fmax(below / known, 0.5 / known), 1 - 0.5 / known));
+}
+
 bool interval_bootstrap(interval_kind kind, double *value, size_t n, double estimate, const double *jackknife, size_t groups, double alpha,
                         double *low, double *high)
 {
@@ -88,10 +128,7 @@ bool interval_bootstrap(interval_kind kind, double *value, size_t n, double esti
     n = keep_sorted(value, n);
     if (n == 0 || isnan(estimate)) return false;
     if (kind == INTERVAL_BCA) {
-        double below = 0;
-        for (size_t i = 0; i < n; i++) below += value[i] < estimate ? 1 : value[i] == estimate ? 0.5 : 0;
-        double z0 = normal_quantile(fmin(fmax(below / (double)n, 0.5 / (double)n), 1 - 0.5 / (double)n));
-        double a = acceleration(jackknife, groups);
+        double z0 = bias(value, n, estimate), a = acceleration(jackknife, groups);
         double z_low = z0 + normal_quantile(alpha / 2), z_high = z0 - normal_quantile(alpha / 2);
         p_low = normal_cdf(z0 + z_low / (1 - a * z_low));
         p_high = normal_cdf(z0 + z_high / (1 - a * z_high));
@@ -99,4 +136,21 @@ bool interval_bootstrap(interval_kind kind, double *value, size_t n, double esti
     *low = interval_quantile(value, n, p_low);
     *high = interval_quantile(value, n, p_high);
     return true;
+}
+
+double interval_p(interval_kind kind, const double *value, size_t n, double estimate, const double *jackknife, size_t groups)
+{
+    double at_least = 0, at_most = 0, known = 0;
+    for (size_t i = 0; i < n; i++) {
+        at_least += value[i] >= 0;
+        at_most += value[i] <= 0;
+        known += !isnan(value[i]);
+    }
+    double share = fmin(0.5, (fmin(at_least, at_most) + 1) / (known + 1)), smallest = 2 / (known + 1);
+    if (kind == INTERVAL_PERCENTILE || known == 0 || isnan(estimate)) return fmin(1, 2 * share);
+    /* The end of the interval that falls on 0, solved for its coverage. */
+    double z0 = bias(value, n, estimate), a = acceleration(jackknife, groups);
+    double u = normal_quantile(at_most <= at_least ? share : 1 - share) - z0;
+    if (1 + a * u <= 0) return smallest;
+    return fmin(1, fmax(smallest, 2 * normal_cdf(-fabs(u / (1 + a * u) - z0))));
 }

@@ -11,8 +11,11 @@ static const char *const rhythms[] = {"AFIB", "STACH", "SBRAD", "SARRH", "PVC"};
 static const char *const describing[] = {"record_id", "filename", "ecg_id", "patient",    "patient_id", "age",     "sex",
                                          "source",    "fold",     "split",  "strat_fold", "path",       "segment", "start"};
 
-static bool describes_record(const char *column)
+/* Whether a column tells something of the record that is no label; so does the column that --split COLUMN:VALUES chooses by. */
+static bool describes_record(const char *column, const char *split)
 {
+    const char *colon = split ? strchr(split, ':') : NULL;
+    if (colon && strlen(column) == (size_t)(colon - split) && memcmp(column, split, strlen(column)) == 0) return true;
     for (size_t k = 0; k < sizeof describing / sizeof *describing; k++) {
         if (text_compare_nocase(column, describing[k]) == 0) return true;
     }
@@ -61,29 +64,29 @@ static int label_of(const char *field)
     return parse_bool(field, &truth) ? truth : -1;
 }
 
-static bool is_label_column(const csv_table *t, int column)
+static bool is_label_column(const csv_table *t, int column, const char *split)
 {
-    if (describes_record(t->column[column])) return false;
+    if (describes_record(t->column[column], split)) return false;
     for (size_t r = 0; r < t->rows; r++) {
         if (label_of(csv_get(t, r, column)) < 0) return false;
     }
     return true;
 }
 
-static pclr_status read_binary_columns(eval_labels *labels, const csv_table *t, const char *path, pclr_error *error)
+static pclr_status read_binary_columns(eval_labels *labels, const csv_table *t, const char *path, const char *split, pclr_error *error)
 {
     size_t classes = 0, c = 0;
     labels->skipped_column = arena_alloc(labels->memory, t->columns * sizeof *labels->skipped_column);
     if (labels->skipped_column == NULL) return error_memory(error, t->columns);
-    for (size_t k = 0; k < t->columns; k++) classes += is_label_column(t, (int)k);
+    for (size_t k = 0; k < t->columns; k++) classes += is_label_column(t, (int)k, split);
     if (classes == 0)
         return error_set(error, PCLR_E_DATA, "%s: no column holds only 0, 1 or nothing; one such column a class is expected", path);
     TRY(eval_labels_allocate(labels, t->rows, classes, error));
     for (size_t k = 0; k < t->columns; k++) {
         char *name = arena_strdup(labels->memory, t->column[k]);
         if (name == NULL) return error_memory(error, 64);
-        if (!is_label_column(t, (int)k)) {
-            if (!describes_record(name)) labels->skipped_column[labels->skipped++] = name;
+        if (!is_label_column(t, (int)k, split)) {
+            if (!describes_record(name, split)) labels->skipped_column[labels->skipped++] = name;
             continue;
         }
         labels->class_name[c] = name;
@@ -185,7 +188,7 @@ pclr_status eval_labels_from_csv(eval_labels *labels, const char *path, const ch
     if (task != NULL)
         TRY_GOTO(read_statements(labels, &table, path, task, error));
     else
-        TRY_GOTO(read_binary_columns(labels, &table, path, error));
+        TRY_GOTO(read_binary_columns(labels, &table, path, split, error));
     TRY_GOTO(copy_rows(labels, &table, path, error));
     if (split != NULL) TRY_GOTO(choose_split(labels, &table, path, split, error));
 done:

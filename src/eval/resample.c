@@ -153,15 +153,9 @@ pclr_estimate resample_difference(const resample *r, size_t a, size_t b, size_t 
 {
     size_t ra = a * r->total + k, rb = b * r->total + k;
     double *jackknife = scratch + r->count;
-    double at_least = 0, at_most = 0, n = 0;
-    for (size_t i = 0; i < r->count; i++) {
-        double d = scratch[i] = r->value[ra * r->count + i] - r->value[rb * r->count + i];
-        at_least += d >= 0;
-        at_most += d <= 0;
-        n += !isnan(d);
-    }
+    for (size_t i = 0; i < r->count; i++) scratch[i] = r->value[ra * r->count + i] - r->value[rb * r->count + i];
     for (size_t g = 0; g < r->groups; g++) jackknife[g] = r->jackknife[ra * r->groups + g] - r->jackknife[rb * r->groups + g];
-    /* One is added so that p is never 0 (Davison & Hinkley 1997, eq. 4.11). */
-    if (p) *p = fmin(1, 2 * (fmin(at_least, at_most) + 1) / (n + 1));
-    return as_estimate(r->kind, scratch, r->count, r->estimate[ra] - r->estimate[rb], jackknife, r->groups);
+    double estimate = r->estimate[ra] - r->estimate[rb];
+    if (p) *p = interval_p(r->kind, scratch, r->count, estimate, jackknife, r->groups);
+    return as_estimate(r->kind, scratch, r->count, estimate, jackknife, r->groups);
 }

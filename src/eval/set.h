@@ -36,6 +36,7 @@ typedef struct eval_source {
     const char *const *class_list; /* [class_count] the same as a list (names may hold commas); NULL: `classes` counts */
     size_t class_count;
     bool allow_missing; /* records of the split without a prediction become a note instead of an error */
+    bool may_be_empty;  /* no record at all is no error either */
     eval_level level;   /* records: mean over a record's segments */
 } eval_source;
 

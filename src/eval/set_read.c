@@ -27,7 +27,8 @@ static pclr_status open_predictions(joining *j, eval_set *set, pclr_error *error
     j->id_column = csv_column(&j->table, "record_id");
     j->segment_column = csv_column(&j->table, "segment");
     if (j->id_column < 0)
-        return error_set(error, PCLR_E_FORMAT, "%s:1: no column record_id; expected is record_id and one column a class", path);
+        return error_set(error, PCLR_E_FORMAT, "%s:1: no column record_id; expected is record_id and one column a class%s", path,
+                         j->table.columns == 1 && strchr(j->table.column[0], ';') ? ", separated by commas, not semicolons" : "");
     if (j->table.rows == 0) return error_set(error, PCLR_E_DATA, "%s: no predictions, only a header", path);
     j->row_id = arena_alloc(set->memory, j->table.rows * sizeof *j->row_id);
     if (j->row_id == NULL) return error_memory(error, j->table.rows * sizeof *j->row_id);
@@ -276,6 +277,33 @@ static pclr_status report_missing(joining *j, eval_set *set, size_t missing, con
     return eval_set_note(set, error, "%zu labelled records have no prediction and are not evaluated, the first: '%s'", missing, first);
 }
 
+/* Rows that are not evaluated are not dropped silently when they hold a score that is none: those that are have been read by then. */
+static pclr_status note_bad_scores(const joining *j, eval_set *set, pclr_error *error)
+{
+    size_t bad = 0, first = 0;
+    for (size_t row = 0; row < j->table.rows; row++) {
+        bool finite = true;
+        for (size_t c = 0; c < set->classes; c++) {
+            double score;
+            finite &= parse_double(csv_get(&j->table, row, j->score_column[c]), &score) && isfinite(score);
+        }
+        if (finite) continue;
+        if (bad++ == 0) first = row;
+    }
+    if (bad == 0) return PCLR_OK;
+    return eval_set_note(
+        set, error,
+        "%zu predictions of records that are not evaluated hold something else than finite numbers, the first: '%s' on line %lld", bad,
+        j->row_id[first], (long long)j->table.line[first]);
+}
+
+static pclr_status no_common_record(const joining *j, pclr_error *error)
+{
+    return error_set(error, PCLR_E_DATA,
+                     "%s: none of its records is labelled: its first is '%s', that of %s is '%s'; record_id must be the base name",
+                     j->source->predictions, j->row_id[0], j->source->labels, j->labels.records ? j->labels.id[0] : "");
+}
+
 static pclr_status join(joining *j, eval_set *set, pclr_error *error)
 {
     size_t missing = 0, predicted = 0, rows_used = 0, classes = set->classes;
@@ -297,14 +325,17 @@ static pclr_status join(joining *j, eval_set *set, pclr_error *error)
         if (j->source->level == EVAL_RECORDS) TRY(add_record(j, set, r, first, count, error));
         for (size_t k = 0; k < count && j->source->level == EVAL_SEGMENTS; k++) TRY(add_record(j, set, r, first + k, 1, error));
     }
+    if (predicted == 0) return no_common_record(j, error);
     TRY(report_missing(j, set, missing, first_missing, error));
     if (predicted < j->table.rows)
         TRY(eval_set_note(set, error, "%zu predictions are of records that the labels do not know", j->table.rows - predicted));
     if (predicted > rows_used)
         TRY(eval_set_note(set, error, "%zu predictions are of records without a label or outside the split", predicted - rows_used));
+    if (set->records == 0 && j->source->may_be_empty) return PCLR_OK;
     if (set->records == 0)
-        return error_set(error, PCLR_E_DATA, "%s: no labelled record has a prediction; record_id must be the base name, e.g. '%s'",
-                         j->source->predictions, j->labels.records ? j->labels.id[0] : "00001_hr");
+        return error_set(error, PCLR_E_DATA, "%s: no labelled record%s%s has a prediction; choose another --split or another file",
+                         j->source->predictions, j->source->split ? " of " : "", j->source->split ? j->source->split : "");
+    TRY(note_bad_scores(j, set, error));
     return number_groups(j, set, error);
 }
 

@@ -85,27 +85,25 @@ static pclr_status fit(pclr_evaluation *e, const eval_set *validation, pclr_erro
 static pclr_status from_validation(pclr_evaluation *e, const evaluation_input *input, pclr_error *error)
 {
     const pclr_evaluate_options *options = input->options;
-    bool asked = options->validation || options->validation_split;
+    bool asked = input->validation || options->validation_split;
     char *split = NULL;
     eval_set validation = {0};
     pclr_error why = {0};
     pclr_status status = PCLR_OK;
 
     TRY_GOTO(validation_part(options, &split, error));
-    if (split == NULL && !options->validation) goto done;
-    eval_source source = {.predictions = options->validation ? options->validation : input->predictions,
+    if (split == NULL && !input->validation) goto done;
+    eval_source source = {.predictions = input->validation ? input->validation : input->predictions,
                           .labels = input->labels,
                           .task = options->task,
                           .split = split,
                           .class_list = (const char *const *)e->set.class_name,
                           .class_count = e->set.classes,
-                          .allow_missing = true};
+                          .allow_missing = true,
+                          .may_be_empty = !asked};
     status = eval_set_read(&validation, &source, &why);
-    if (status == PCLR_E_DATA && !asked) {
-        status = PCLR_OK;
-        goto done;
-    }
     if (status != PCLR_OK) TRY_GOTO(error_set(error, status, "validation: %s", why.message));
+    if (validation.records == 0) goto done;
     TRY_GOTO(check_disjoint(&e->set, &validation, error));
     TRY_GOTO(fit(e, &validation, error));
 done:

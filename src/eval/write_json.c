@@ -50,8 +50,9 @@ static json_t *class_object(const pclr_evaluation *e, size_t c)
     const measure *table = measures_of_class(&count);
     json_t *measures = json_object();
     for (size_t m = 0; m < count; m++) json_object_set_new(measures, table[m].name, write_estimate(e->of_class[m * e->set.classes + c]));
-    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", e->set.class_name[c], "positives",
-                     (json_int_t)k->positives, "negatives", (json_int_t)k->negatives, "prevalence",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", e->set.class_name[c],
+                     "positives", (json_int_t)k->positives, "negatives", (json_int_t)k->negatives, "positive_patients",
+                     (json_int_t)k->positive_patients, "negative_patients", (json_int_t)k->negative_patients, "prevalence",
                      write_number((double)k->positives / (double)(k->positives + k->negatives)), "threshold", write_number(k->threshold),
                      "threshold_from", write_origin(k->origin), "measures", measures, "auroc_delong", write_estimate(k->delong),
                      "confusion", confusion(k), "calibration_error", write_number(k->calibration_error), "calibration_error_scaled",
@@ -119,10 +120,11 @@ pclr_status evaluation_write_json(pclr_evaluation *e, pclr_error *error)
                   "labels", e->labels, "task", text_or_null(e->task), "split", text_or_null(e->split), "unit",
                   e->segments ? "segment" : "record", "records", (json_int_t)e->set.records, "patients", (json_int_t)e->set.patients,
                   "classes_defined", (json_int_t)e->defined, "validation_records", (json_int_t)e->validation_records);
-    json_t *rest = json_pack("{s:s, s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "predictions_sha256", e->predictions_hash, "labels_sha256", e->labels_hash, "interval", intervals(e), "specificity_for_sensitivity",
-                             e->specificity, "prevalence_for_ppv", e->prevalence > 0 ? json_real(e->prevalence) : json_null(),
-                             "temperature", write_number(e->temperature), "model_temperature", write_number(e->model_temperature),
-                             "overall", overall, "classes", classes, "groups", groups(e), "notes", notes);
+    json_t *rest = json_pack("{s:s, s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "predictions_sha256", e->predictions_hash,
+                             "labels_sha256", e->labels_hash, "interval", intervals(e), "specificity_for_sensitivity", e->specificity,
+                             "prevalence_for_ppv", e->prevalence > 0 ? json_real(e->prevalence) : json_null(), "temperature",
+                             write_number(e->temperature), "model_temperature", write_number(e->model_temperature), "overall", overall,
+                             "classes", classes, "groups", groups(e), "notes", notes);
     if (root == NULL || rest == NULL || json_object_update(root, rest) != 0) {
         json_decref(root);
         root = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How often the nominal 95 % intervals hold the truth, on sets drawn from known distributions. PCLR_COVERAGE_SETS=1500 in the environment
- * draws that many sets instead of 60 and prints the table of docs/evaluation.md.
+ * How often the nominal 95 % intervals hold the truth, on sets drawn from known distributions. PCLR_COVERAGE_SETS=1000 in the environment
+ * draws that many sets a row instead of 40 and prints the table of docs/evaluation.md; PCLR_COVERAGE_ROW=k draws row k alone.
  */
 #include "eval/oracle.h"
 
@@ -10,38 +10,61 @@
 #include "eval/resample.h"
 
 /* Scores of negatives are N(0, 1), of positives N(distance, 1): AUROC = Phi(distance / sqrt 2). Records of a patient have one label and
- * share 64 % of the variance. */
+ * share 64 % of the variance. Of several classes each has the same numbers and the macro average is measured. */
 static const struct scenario {
     const char *name;
-    size_t patients, per_patient;
-    double prevalence, distance;
-} scenarios[] = {{"100 patients x 2, prevalence 0.3, AUROC 0.76", 100, 2, 0.3, 1},
-                 {"200 patients, prevalence 0.1, AUROC 0.86", 200, 1, 0.1, 1.5},
-                 {"400 patients, prevalence 0.05, AUROC 0.95", 400, 1, 0.05, 2.3},
-                 {"60 patients x 3, prevalence 0.2, AUROC 0.92", 60, 3, 0.2, 2}};
-enum { SCENARIOS = sizeof scenarios / sizeof *scenarios, AREA = 0, PRECISION = 1 };
+    size_t patients, positives, per_patient, classes;
+    double distance;
+} scenarios[] = {
+    {"5 of 100, AUROC 0.86", 100, 5, 1, 1, 1.5},
+    {"10 of 200, AUROC 0.86", 200, 10, 1, 1, 1.5},
+    {"20 of 200, AUROC 0.86", 200, 20, 1, 1, 1.5},
+    {"50 of 400, AUROC 0.86", 400, 50, 1, 1, 1.5},
+    {"5 of 100, AUROC 0.95", 100, 5, 1, 1, 2.3},
+    {"10 of 200, AUROC 0.95", 200, 10, 1, 1, 2.3},
+    {"20 of 400, AUROC 0.95", 400, 20, 1, 1, 2.3},
+    {"50 of 400, AUROC 0.95", 400, 50, 1, 1, 2.3},
+    {"12 of 60, 3 records each, AUROC 0.92", 60, 12, 3, 1, 2},
+    {"30 of 100, 2 records each, AUROC 0.76", 100, 30, 2, 1, 1},
+    {"macro of 5 classes, 10 of 200, AUROC 0.92", 200, 10, 1, 5, 2},
+};
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios, AREA = 0, PRECISION = 1, KINDS = 3 };
+static const char *const kinds[KINDS] = {"percentile", "BCa", "stratified BCa"};
 
-static size_t how_many(void)
+static size_t from_environment(const char *name, size_t otherwise)
 {
-    const char *wanted = getenv("PCLR_COVERAGE_SETS");
-    return wanted ? strtoul(wanted, NULL, 10) : 60;
+    const char *value = getenv(name);
+    return value ? strtoul(value, NULL, 10) : otherwise;
+}
+
+/* Which patients are positive: the first of a random order. */
+static void draw_labels(rng *random, const struct scenario *s, size_t *order)
+{
+    for (size_t p = 0; p < s->patients; p++) order[p] = p;
+    for (size_t p = 0; p < s->positives; p++) {
+        size_t other = p + (size_t)rng_below(random, s->patients - p), kept = order[p];
+        order[p] = order[other];
+        order[other] = kept;
+    }
 }
 
 static void draw_set(eval_set *set, const struct scenario *s, uint64_t index)
 {
     rng random = rng_make(5, s->name, index);
-    size_t records = s->patients * s->per_patient;
+    size_t records = s->patients * s->per_patient, order[400];
     *set = (eval_set){0};
     assert_int_equal(arena_create(&set->memory, NULL), PCLR_OK);
-    assert_int_equal(eval_set_allocate(set, records, 1, NULL), PCLR_OK);
+    assert_int_equal(eval_set_allocate(set, records, s->classes, NULL), PCLR_OK);
     set->patients = s->patients;
-    for (size_t p = 0; p < s->patients; p++) {
-        double shared = rng_normal(&random);
-        uint8_t label = rng_uniform(&random) < s->prevalence;
-        for (size_t r = p * s->per_patient; r < (p + 1) * s->per_patient; r++) {
-            set->label[r] = label;
-            set->score[r] = 0.8 * shared + 0.6 * rng_normal(&random) + s->distance * label;
-            set->patient[r] = (uint32_t)p;
+    for (size_t r = 0; r < records; r++) set->patient[r] = (uint32_t)(r / s->per_patient);
+    for (size_t c = 0; c < s->classes; c++) {
+        draw_labels(&random, s, order);
+        for (size_t k = 0; k < s->patients; k++) {
+            double shared = s->per_patient > 1 ? 0.8 * rng_normal(&random) : 0, own = s->per_patient > 1 ? 0.6 : 1;
+            for (size_t r = order[k] * s->per_patient; r < (order[k] + 1) * s->per_patient; r++) {
+                set->label[r * s->classes + c] = k < s->positives;
+                set->score[r * s->classes + c] = shared + own * rng_normal(&random) + (k < s->positives ? s->distance : 0);
+            }
         }
     }
 }
@@ -50,32 +73,47 @@ static void draw_set(eval_set *set, const struct scenario *s, uint64_t index)
 static double true_precision(const struct scenario *s)
 {
     enum { STEPS = 200000 };
-    double sum = 0;
+    double sum = 0, prevalence = (double)s->positives / (double)s->patients;
     for (size_t k = 0; k < STEPS; k++) {
         double recall = ((double)k + 0.5) / STEPS, cut = s->distance - normal_quantile(recall);
-        double hit = s->prevalence * recall, alarm = (1 - s->prevalence) * normal_cdf(-cut);
+        double hit = prevalence * recall, alarm = (1 - prevalence) * normal_cdf(-cut);
         sum += hit / (hit + alarm) / STEPS;
     }
     return sum;
 }
 
 typedef struct tally {
-    size_t sets, bootstrap[2][2], delong; /* [BCa][measure] */
+    size_t bootstrap[KINDS][2], delong;
+    double width[KINDS][2], delong_width;
 } tally;
 
-static void count_bootstrap(tally *t, const eval_set *set, uint64_t seed, const double truth[2])
+static void count(tally *t, int kind, int which, double low, double high, double truth)
+{
+    t->bootstrap[kind][which] += low <= truth && truth <= high;
+    t->width[kind][which] += high - low;
+}
+
+static void count_bootstraps(tally *t, const eval_set *set, uint64_t seed, size_t resamples, const double truth[2])
 {
     eval_choices choices = {.areas_only = true};
     scoring s;
+    size_t of_class;
+    measures_of_class(&of_class);
+    const size_t at[2] = {of_class * set->classes + measure_overall("macro_auroc"),
+                          of_class * set->classes + measure_overall("macro_auprc")};
     assert_int_equal(scoring_create(&s, set, &choices, NULL), PCLR_OK);
-    for (int kind = 0; kind < 2; kind++) {
-        static const char *const name[] = {"auroc", "auprc"};
-        resample_options options = {.count = 500, .seed = seed, .kind = kind ? INTERVAL_BCA : INTERVAL_PERCENTILE, .threads = 1};
+    for (int stratified = 0; stratified < 2; stratified++) {
+        resample_options options = {.count = resamples, .seed = seed, .kind = INTERVAL_BCA, .stratified = stratified, .threads = 1};
         resample draws;
+        double low, high;
         assert_int_equal(resample_create(&draws, &(const scoring *){&s}, 1, &options, NULL), PCLR_OK);
         for (int m = 0; m < 2; m++) {
-            pclr_estimate e = resample_estimate(&draws, 0, measure_of_class(name[m]));
-            t->bootstrap[kind][m] += e.low <= truth[m] && truth[m] <= e.high;
+            pclr_estimate e = resample_estimate(&draws, 0, at[m]);
+            count(t, stratified ? 2 : 1, m, e.low, e.high, truth[m]);
+            if (stratified) continue;
+            assert_true(
+                interval_bootstrap(INTERVAL_PERCENTILE, draws.value + at[m] * resamples, resamples, e.value, NULL, 0, 0.05, &low, &high));
+            count(t, 0, m, low, high, truth[m]);
         }
         resample_free(&draws);
     }
@@ -87,43 +125,54 @@ static void count_delong(tally *t, const eval_set *set, double truth)
     const double *score = set->score;
     delong d;
     double low, high;
-    if (delong_create(&d, &score, 1, set->label, set->patient, set->patients, set->records, NULL) != PCLR_OK) return;
+    if (set->classes > 1) return;
+    assert_int_equal(delong_create(&d, &score, 1, set->label, set->patient, set->patients, set->records, NULL), PCLR_OK);
     delong_interval(&d, 0, 0.05, &low, &high);
     t->delong += low <= truth && truth <= high;
+    t->delong_width += high - low;
     delong_free(&d);
+}
+
+static void print_row(const struct scenario *s, const tally *t, double n)
+{
+    print_message("%-42s", s->name);
+    for (int m = 0; m < 2; m++) {
+        print_message("%s", m == AREA ? "AUROC:" : "  AUPRC:");
+        for (int k = 0; k < KINDS; k++)
+            print_message(" %s %.1f (%.3f)", kinds[k], 100 * (double)t->bootstrap[k][m] / n, t->width[k][m] / n);
+        if (m == AREA && s->classes == 1) print_message(" DeLong %.1f (%.3f)", 100 * (double)t->delong / n, t->delong_width / n);
+    }
+    print_message("\n");
 }
 
 static void intervals_over_patients_cover(void **state)
 {
     (void)state;
-    size_t sets = how_many();
-    double percentile = 0, bca = 0;
+    size_t sets = from_environment("PCLR_COVERAGE_SETS", 40), resamples = getenv("PCLR_COVERAGE_SETS") ? 500 : 200;
+    size_t only = from_environment("PCLR_COVERAGE_ROW", SCENARIOS);
+    double percentile = 0, bca = 0, by_delong = 0, of_classes = 0, rows = 0, n = (double)sets;
     for (size_t k = 0; k < SCENARIOS; k++) {
         const struct scenario *s = &scenarios[k];
         const double truth[2] = {normal_cdf(s->distance / sqrt(2)), true_precision(s)};
-        tally t = {.sets = sets};
+        tally t = {0};
+        if (only < SCENARIOS && only != k) continue;
         for (size_t i = 0; i < sets; i++) {
             eval_set set;
-            size_t positives, negatives;
             draw_set(&set, s, i);
-            eval_set_count(&set, 0, &positives, &negatives);
-            assert_true(positives > 0 && negatives > 0);
-            count_bootstrap(&t, &set, i, truth);
+            count_bootstraps(&t, &set, i, resamples, truth);
             count_delong(&t, &set, truth[AREA]);
             eval_set_free(&set);
         }
-        double n = (double)sets, share[5] = {(double)t.bootstrap[0][AREA] / n, (double)t.bootstrap[1][AREA] / n, (double)t.delong / n,
-                                             (double)t.bootstrap[0][PRECISION] / n, (double)t.bootstrap[1][PRECISION] / n};
-        print_message("%-46s AUROC: percentile %.3f BCa %.3f DeLong %.3f  AUPRC: percentile %.3f BCa %.3f\n", s->name, share[0], share[1],
-                      share[2], share[3], share[4]);
-        for (size_t m = 0; m < 5; m++) {
-            if (share[m] < 0.75 || share[m] > 1) fail_msg("coverage %.3f", share[m]);
-        }
-        percentile += share[0] + share[3];
-        bca += share[1] + share[4];
+        print_row(s, &t, n);
+        percentile += (double)(t.bootstrap[0][AREA] + t.bootstrap[0][PRECISION]) / n;
+        bca += (double)(t.bootstrap[1][AREA] + t.bootstrap[1][PRECISION]) / n;
+        by_delong += (double)t.delong / n;
+        of_classes += s->classes == 1;
+        rows += 1;
     }
     assert_true(bca >= percentile);
-    assert_true(bca / (2 * SCENARIOS) > 0.9);
+    assert_true(bca / (2 * rows) > 0.87);
+    assert_true(of_classes == 0 || by_delong / of_classes > 0.92);
 }
 
 int main(void)

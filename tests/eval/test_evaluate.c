@@ -2,17 +2,14 @@
 /* pclr_evaluate and pclr_compare on files: what does not match is named. */
 #include "eval/oracle.h"
 
+#include "folder.h"
+
 #include "eval/bootstrap.h"
 #include "eval/evaluation.h"
 
-static char folder[] = "/tmp/pclr_eval_XXXXXX";
-
 static const char *write_file(const char *name, const char *content)
 {
-    static char path[4][128];
-    static int next;
-    char *to = path[next++ % 4];
-    snprintf(to, sizeof path[0], "%s/%s", folder, name);
+    const char *to = in_folder(name);
     FILE *f = fopen(to, "w");
     assert_non_null(f);
     fputs(content, f);
@@ -44,8 +41,9 @@ static void bad_input_is_named(void **state)
     refuse("record_id,A\nr3,0.1\n", "part:t", "no prediction for 3 labelled records of part:t, the first: 'r4'");
     refuse("record_id,X,Y\nr3,0.1,0.2\n", NULL, "no class in common");
     refuse("id,A\nr3,0.1\n", NULL, "no column record_id");
-    refuse("record_id,A\nother,0.1\n", NULL, "no labelled record has a prediction");
+    refuse("record_id,A\nother,0.1\n", NULL, "none of its records is labelled: its first is 'other'");
     refuse("record_id,A\nr1,0.1\n", "nothere:t", "no column 'nothere'");
+    refuse("record_id;A\nr1;0.1\n", NULL, "separated by commas, not semicolons");
 }
 
 static bool has_note(const pclr_evaluation *e, const char *words)
@@ -79,6 +77,70 @@ static void mismatches_are_notes(void **state)
     assert_non_null(strstr(pclr_evaluation_json(e), "\"physioclr-evaluation\""));
     assert_non_null(strstr(pclr_evaluation_csv(e), "class,A,auroc,0.5,"));
     pclr_evaluation_destroy(&e);
+}
+
+/* Records that are not evaluated are not dropped silently: neither their scores nor what thresholds would come from. */
+static void records_outside_the_split_are_told(void **state)
+{
+    (void)state;
+    pclr_evaluation *e = NULL;
+    pclr_error error = {0};
+    pclr_evaluate_options options = {.bootstraps = 10, .split = "part:t"};
+    const char *l = write_file("l.csv", labels);
+    const char *p = write_file("p.csv", "record_id,A\nr1,nan\nr2,0.3\nr3,0.9\nr4,0.1\nr5,0.8\nr6,0.2\n");
+    assert_int_equal(pclr_evaluate(&e, p, l, &options, NULL, &error), PCLR_OK);
+    assert_int_equal(e->set.classes, 1); /* B has no column */
+    assert_true(
+        has_note(e, "1 predictions of records that are not evaluated hold something else than finite numbers, the first: 'r1' on line 2"));
+    pclr_evaluation_destroy(&e);
+
+    static const char parted[] = "record_id,A,cut\nr1,1,validation\nr2,0,validation\nr3,1,test\nr4,0,test\n";
+    options.split = "cut:test";
+    l = write_file("parted.csv", parted);
+    p = write_file("p.csv", "record_id,A\nr1,nan\nr2,0.3\nr3,0.9\nr4,0.1\n");
+    assert_int_equal(pclr_evaluate(&e, p, l, &options, NULL, &error), PCLR_E_DATA);
+    assert_non_null(strstr(error.message, "validation: "));
+    p = write_file("p.csv", "record_id,A\nr3,0.9\nr4,0.1\n"); /* no validation records: no thresholds from them */
+    assert_int_equal(pclr_evaluate(&e, p, l, &options, NULL, &error), PCLR_OK);
+    assert_int_equal(e->class_result[0].origin, THRESHOLD_HALF);
+    pclr_evaluation_destroy(&e);
+}
+
+/* A column of 0 and 1 that --split chooses by is no class. */
+static void the_split_column_is_no_class(void **state)
+{
+    (void)state;
+    pclr_evaluation *e = NULL;
+    pclr_error error = {0};
+    pclr_evaluate_options options = {.bootstraps = 10, .split = "held:1"};
+    const char *l = write_file("l.csv", "record_id,A,held\nr1,1,1\nr2,0,1\nr3,1,0\n");
+    const char *p = write_file("p.csv", "record_id,A\nr1,0.9\nr2,0.1\nr3,0.5\n");
+    assert_int_equal(pclr_evaluate(&e, p, l, &options, NULL, &error), PCLR_OK);
+    assert_int_equal(e->set.classes, 1);
+    assert_false(has_note(e, "held"));
+    pclr_evaluation_destroy(&e);
+}
+
+/* Each system has the thresholds of its own validation file. */
+static void validation_files_are_one_each(void **state)
+{
+    (void)state;
+    pclr_comparison *c = NULL;
+    pclr_error error = {0};
+    const char *l = write_file("l.csv", labels);
+    const char *files[] = {write_file("a.csv", "record_id,A\nr3,1\nr4,0\nr5,1\nr6,0\n"),
+                           write_file("b.csv", "record_id,A\nr3,.9\nr4,.1\nr5,.7\nr6,.2\n")};
+    const char *validations[] = {write_file("va.csv", "record_id,A\nr1,0.8\nr2,0.2\n"), NULL};
+    pclr_evaluate_options options = {.bootstraps = 10, .split = "part:t", .validation_split = NULL, .validations = validations};
+    if (pclr_compare(&c, files, 2, l, &options, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    const pclr_evaluation *first = pclr_comparison_evaluation(c, 0), *second = pclr_comparison_evaluation(c, 1);
+    assert_int_equal(first->class_result[0].origin, THRESHOLD_VALIDATION);
+    assert_near(first->class_result[0].threshold, 0.5, 1e-12);
+    assert_int_equal(first->validation_records, 2);
+    assert_int_equal(second->class_result[0].origin, THRESHOLD_HALF);
+    assert_int_equal(first->class_result[0].positive_patients, 2);
+    assert_true(has_note(first, "rests on fewer than 30 positive or negative patients"));
+    pclr_comparison_destroy(&c);
 }
 
 static void segments_are_averaged(void **state)
@@ -146,14 +208,15 @@ static void rare_classes_stay_defined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_input_is_named),        cmocka_unit_test(mismatches_are_notes),
-        cmocka_unit_test(segments_are_averaged),     cmocka_unit_test(compare_pairs_by_record),
+        cmocka_unit_test(bad_input_is_named),
+        cmocka_unit_test(mismatches_are_notes),
+        cmocka_unit_test(records_outside_the_split_are_told),
+        cmocka_unit_test(the_split_column_is_no_class),
+        cmocka_unit_test(validation_files_are_one_each),
+        cmocka_unit_test(segments_are_averaged),
+        cmocka_unit_test(compare_pairs_by_record),
 
         cmocka_unit_test(rare_classes_stay_defined),
     };
-    if (mkdtemp(folder) == NULL) return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command) != 0 ? 1 : failed;
+    return cmocka_run_group_tests(tests, folder_set_up, folder_tear_down);
 }

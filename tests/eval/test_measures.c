@@ -216,6 +216,70 @@ static void delong_example_equals_the_double_sums(void **state)
     free(data);
 }
 
+static void auroc_intervals_are_symmetric_in_log_odds(void **state)
+{
+    (void)state;
+    static const double degrees[] = {1, 2, 3, 4, 9, 30, 1001};
+    enum { PATIENTS = 43, POSITIVES = 5, NEGATIVES = 95 };
+    double quantile[7], both[2], score[POSITIVES + NEGATIVES];
+    uint8_t label[POSITIVES + NEGATIVES];
+    size_t n;
+    delong d;
+    for (size_t k = 0; k < 7; k++) quantile[k] = student_quantile(0.975, degrees[k]);
+    expect("student_quantile", quantile, 7);
+    assert_near(student_quantile(0.025, 9), -quantile[4], 0);
+
+    double *data = oracle_find("ovarian_data", &n);
+    const double *albumin = data;
+    for (size_t i = 0; i < PATIENTS; i++) label[i] = (uint8_t)data[3 * PATIENTS + i];
+    assert_int_equal(delong_create(&d, &albumin, 1, label, NULL, 0, PATIENTS, NULL), PCLR_OK);
+    delong_interval(&d, 0, 0.05, &both[0], &both[1]);
+    expect("ovarian_interval", both, 2);
+    delong_free(&d);
+    free(data);
+
+    /* No overlap: the variance is 0, the interval is not. */
+    for (size_t i = 0; i < POSITIVES + NEGATIVES; i++) score[i] = label[i] = i < POSITIVES;
+    const double *apart = score;
+    assert_int_equal(delong_create(&d, &apart, 1, label, NULL, 0, POSITIVES + NEGATIVES, NULL), PCLR_OK);
+    delong_interval(&d, 0, 0.05, &both[0], &both[1]);
+    expect("separated_low", both, 1);
+    assert_near(both[1], 1, 0);
+    for (size_t i = 0; i < POSITIVES + NEGATIVES; i++) score[i] = -score[i];
+    delong_free(&d);
+    assert_int_equal(delong_create(&d, &apart, 1, label, NULL, 0, POSITIVES + NEGATIVES, NULL), PCLR_OK);
+    double low = both[0];
+    delong_interval(&d, 0, 0.05, &both[0], &both[1]);
+    assert_near(both[0], 0, 0);
+    assert_near(both[1], 1 - low, 1e-12);
+    delong_free(&d);
+}
+
+/* Where an end of the 95 % interval lies on 0, p is 0.05 but for the grain of the resamples; it falls as 0 moves away. */
+static void p_agrees_with_the_interval(void **state)
+{
+    (void)state;
+    size_t n, groups, count;
+    double *drawn = oracle_find("bca_value", &n), *jackknife = oracle_find("bca_jackknife", &groups);
+    double *estimate = oracle_find("bca_estimate", &count), *value = malloc(n * sizeof *value), both[2];
+    for (int kind = INTERVAL_PERCENTILE; kind <= INTERVAL_BCA; kind++) {
+        memcpy(value, drawn, n * sizeof *value);
+        assert_true(interval_bootstrap(kind, value, n, estimate[0], jackknife, groups, 0.05, &both[0], &both[1]));
+        for (int end = 0; end < 2; end++) {
+            for (size_t i = 0; i < n; i++) value[i] = drawn[i] - both[end];
+            assert_near(interval_p(kind, value, n, estimate[0] - both[end], jackknife, groups), 0.05, 0.004);
+            double off = end ? 0.1 : -0.1;
+            for (size_t i = 0; i < n; i++) value[i] -= off;
+            assert_true(interval_p(kind, value, n, estimate[0] - both[end] - off, jackknife, groups) < 0.025);
+        }
+        for (size_t i = 0; i < n; i++) value[i] = 1 + drawn[i];
+        assert_near(interval_p(kind, value, n, 1 + estimate[0], jackknife, groups), 2 / ((double)n + 1), 1e-15);
+        for (size_t i = 0; i < n; i++) value[i] = 0; /* the same system twice */
+        assert_near(interval_p(kind, value, n, 0, NULL, 0), 1, 0);
+    }
+    free(drawn), free(jackknife), free(estimate), free(value);
+}
+
 static void challenge_score_by_definition(void **state)
 {
     (void)state;
@@ -266,10 +330,16 @@ static void intervals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(auroc_equals_scikit_learn),       cmocka_unit_test(undefined_classes_are_named_not_scored),
-        cmocka_unit_test(every_measure_of_a_set),          cmocka_unit_test(weights_repeat_records),
-        cmocka_unit_test(variances_equal_the_double_sums), cmocka_unit_test(delong_example_equals_the_double_sums),
-        cmocka_unit_test(challenge_score_by_definition),   cmocka_unit_test(intervals),
+        cmocka_unit_test(auroc_equals_scikit_learn),
+        cmocka_unit_test(undefined_classes_are_named_not_scored),
+        cmocka_unit_test(every_measure_of_a_set),
+        cmocka_unit_test(weights_repeat_records),
+        cmocka_unit_test(variances_equal_the_double_sums),
+        cmocka_unit_test(delong_example_equals_the_double_sums),
+        cmocka_unit_test(auroc_intervals_are_symmetric_in_log_odds),
+        cmocka_unit_test(p_agrees_with_the_interval),
+        cmocka_unit_test(challenge_score_by_definition),
+        cmocka_unit_test(intervals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,3 +175,16 @@ for case in range(8):
     block("challenge_label", lab)
     block("challenge_call", out)
     block("challenge_score", challenge(lab, out))
+
+# Student's t, and intervals of an AUROC symmetric in the log odds: of the ovarian cancer data's albumin, and without any overlap.
+block("student_quantile", [scipy.stats.t.ppf(0.975, f) for f in (1, 2, 3, 4, 9, 30, 1001)])
+a, k = ovarian[:, 0], ovarian[:, 3].astype(int)
+auc, cov = covariances([a], k, np.arange(len(k)))
+step = scipy.stats.t.ppf(0.975, min(k.sum(), (1 - k).sum()) - 1) * np.sqrt(cov[0, 0]) / (auc[0] * (1 - auc[0]))
+block("ovarian_interval", scipy.special.expit(scipy.special.logit(auc[0]) + np.array([-step, step])))
+from scipy.optimize import brentq
+
+m, n, z = 5, 95, scipy.stats.norm.ppf(0.975)
+half = (m + n) / 2 - 1
+hanley = lambda t: t * (1 - t) * (1 + half * (1 - t) / (2 - t) + half * t / (1 + t)) / (m * n)
+block("separated_low", brentq(lambda t: 1 - t - z * np.sqrt(hanley(t)), 0, 1 - 1e-12, xtol=1e-15))

@@ -20,7 +20,9 @@ import struct
 import sys
 
 import numpy as np
-from scipy.stats import norm
+from scipy.optimize import brentq
+from scipy.special import expit
+from scipy.stats import norm, t as student
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
 TOLERANCE = 1e-9
@@ -355,22 +357,37 @@ class Measures:
 
 # ---- intervals -------------------------------------------------------------------------------------------------
 
+def bias_and_skewness(values, estimate, jackknife):
+    n = len(values)
+    below = ((values < estimate).sum() + 0.5 * (values == estimate).sum()) / n
+    u = jackknife[~np.isnan(jackknife)]
+    u = u.mean() - u if len(u) else u
+    squares = (u ** 2).sum()
+    return norm.ppf(min(max(below, 0.5 / n), 1 - 0.5 / n)), (u ** 3).sum() / (6 * squares ** 1.5) if squares > 0 else 0.0
+
+
 def interval(kind, values, estimate, jackknife):
     values = np.sort(values[~np.isnan(values)])
     if len(values) == 0 or np.isnan(estimate):
         return np.nan, np.nan
     p = np.array([0.025, 0.975])
     if kind == "bca":
-        n = len(values)
-        below = ((values < estimate).sum() + 0.5 * (values == estimate).sum()) / n
-        z0 = norm.ppf(min(max(below, 0.5 / n), 1 - 0.5 / n))
-        u = jackknife[~np.isnan(jackknife)]
-        u = u.mean() - u if len(u) else u
-        squares = (u ** 2).sum()
-        a = (u ** 3).sum() / (6 * squares ** 1.5) if squares > 0 else 0.0
+        z0, a = bias_and_skewness(values, estimate, jackknife)
         z = norm.ppf(p)
         p = norm.cdf(z0 + (z0 + z) / (1 - a * (z0 + z)))
     return tuple(np.quantile(values, p))
+
+
+def p_of_zero(kind, values, estimate, jackknife):
+    """The p whose interval ends on 0."""
+    values = values[~np.isnan(values)]
+    n, below, above = len(values), (values <= 0).sum(), (values >= 0).sum()
+    share = min(0.5, (min(below, above) + 1) / (n + 1))
+    if kind != "bca":
+        return min(1, 2 * share)
+    z0, a = bias_and_skewness(values, estimate, jackknife)
+    u = norm.ppf(share if below <= above else 1 - share) - z0
+    return 2 / (n + 1) if 1 + a * u <= 0 else min(1, max(2 / (n + 1), 2 * norm.cdf(-abs(u / (1 + a * u) - z0))))
 
 
 class Resampled:
@@ -414,6 +431,18 @@ def delong(scores, label, patient):
     P, Q = np.array(P), np.array(Q)
     cov = ip / (ip - 1) * P @ P.T / m ** 2 + iq / (iq - 1) * Q @ Q.T / n ** 2 + i / (i - 1) * (P @ Q.T + Q @ P.T) / (m * n)
     return np.array(auc), cov
+
+
+def delong_interval(auc, variance, label, patient):
+    """Symmetric in the log odds, Student's t; without overlap the end at which Hanley & McNeil's variance reaches 1 or 0."""
+    m, n = (len(np.unique(patient[label == side])) for side in (1, 0))
+    if auc in (0, 1):
+        z, half = norm.ppf(0.975), (m + n) / 2 - 1
+        end = brentq(lambda a: 1 - a - z * np.sqrt(a * (1 - a) * (1 + half * (1 - a) / (2 - a) + half * a / (1 + a)) / (m * n)), 0, 1 - 1e-12,
+                     xtol=1e-14)
+        return (end, 1) if auc == 1 else (0, 1 - end)
+    step = student.ppf(0.975, min(m, n) - 1) * np.sqrt(variance) / (auc * (1 - auc))
+    return tuple(expit(np.log(auc / (1 - auc)) + side * step) for side in (-1, 1))
 
 
 # ---- thresholds, calibration -------------------------------------------------------------------------------
@@ -545,6 +574,8 @@ def check_class(check, info, entry, c, s, r, threshold):
     positives, negatives = int((y == 1).sum()), int((y == 0).sum())
     check.number(name + ".positives", entry["positives"], positives)
     check.number(name + ".negatives", entry["negatives"], negatives)
+    for key, side in (("positive_patients", 1), ("negative_patients", 0)):
+        check.number(f"{name}.{key}", entry[key], len(np.unique(s.patient[y == side])))
     check.number(name + ".prevalence", entry["prevalence"], positives / (positives + negatives) if positives + negatives else np.nan)
     for m in CLASS_MEASURES:
         check.estimate(f"{name}.{m}", entry["measures"][m], r.estimate(lambda v: v.by_class[m][c]))
@@ -555,8 +586,8 @@ def check_class(check, info, entry, c, s, r, threshold):
                            ("true_negatives", ~call & (y == 0))):
             check.number(f"{name}.{key}", entry["confusion"][key], int(value.sum()))
     d = delong([s.score[:, c]], y, s.patient)
-    half = norm.ppf(0.975) * np.sqrt(d[1][0, 0]) if d else np.nan
-    check.estimate(name + ".auroc_delong", entry["auroc_delong"], (d[0][0], max(d[0][0] - half, 0), min(d[0][0] + half, 1)) if d else (np.nan,) * 3)
+    ends = delong_interval(d[0][0], d[1][0, 0], y, s.patient) if d else (np.nan, np.nan)
+    check.estimate(name + ".auroc_delong", entry["auroc_delong"], (d[0][0],) + ends if d else (np.nan,) * 3)
     if entry["calibration_error"] is None:
         return
     bins = reliability(s.score[:, c], y)
@@ -632,7 +663,7 @@ def check_differences(check, model, first, own, kind, sets):
         expected = (va - vb,) + interval(kind, d.copy(), va - vb, ja - jb)
         tolerance = 2 * FMAX_TOLERANCE if m == "fmax" else TOLERANCE
         check.estimate("difference of " + m, found, expected, tolerance)
-        p = min(1, 2 * (min((d >= 0).sum(), (d <= 0).sum()) + 1) / ((~np.isnan(d)).sum() + 1))
+        p = p_of_zero(kind, d, va - vb, ja - jb)
         check.number(f"difference of {m}.p", found["p"], p, 2.1 / len(d) if m == "fmax" else TOLERANCE)
     p, found = [], []
     for c, entry in enumerate(model["classes"]):
