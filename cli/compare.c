@@ -13,23 +13,23 @@ static const cli_option OPTIONS[] = {
     {.name = NULL},
 };
 
-static int write_report(cli_context *c, const pclr_comparison *comparison)
+static int write_report(cli_context *c, const char *const *name, const pclr_comparison *comparison)
 {
     size_t count = pclr_comparison_count(comparison);
     const pclr_evaluation **list = calloc(count, sizeof *list);
     if (list == NULL) return CLI_FAILED;
     for (size_t k = 0; k < count; k++) list[k] = pclr_comparison_evaluation(comparison, k);
-    int status = evaluation_report(c, cli_text(c, "report"), list, count, comparison);
+    int status = evaluation_report(c, cli_text(c, "report"), list, name, count, comparison);
     free(list);
     return status;
 }
 
-static int write_results(cli_context *c, const pclr_comparison *comparison)
+static int write_results(cli_context *c, const char *const *name, const pclr_comparison *comparison)
 {
     int status =
         evaluation_print(c, cli_text(c, "output"), cli_json(c) ? pclr_comparison_json(comparison) : pclr_comparison_text(comparison));
     if (status == CLI_DONE && cli_text(c, "csv")) status = evaluation_print(c, cli_text(c, "csv"), pclr_comparison_csv(comparison));
-    if (status == CLI_DONE && cli_text(c, "report")) status = write_report(c, comparison);
+    if (status == CLI_DONE && cli_text(c, "report")) status = write_report(c, name, comparison);
     return status;
 }
 
@@ -49,7 +49,7 @@ static int run(cli_context *c)
     pclr_callbacks callbacks = cli_callbacks(c);
     if (names != 0) options.name = name;
     if (pclr_compare(&comparison, s.predictions, s.count, cli_text(c, "labels"), &options, &callbacks, &error) == PCLR_OK)
-        status = write_results(c, comparison);
+        status = write_results(c, options.name, comparison);
     else
         status = cli_fail(c, &error);
     pclr_comparison_destroy(&comparison);

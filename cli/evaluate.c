@@ -6,12 +6,12 @@ static const cli_option OPTIONS[] = {
     {.name = NULL},
 };
 
-static int write_results(cli_context *c, const pclr_evaluation *e)
+static int write_results(cli_context *c, const systems *s, const pclr_evaluation *e)
 {
     const pclr_evaluation *const list[] = {e};
     int status = evaluation_print(c, cli_text(c, "output"), cli_json(c) ? pclr_evaluation_json(e) : pclr_evaluation_text(e));
     if (status == CLI_DONE && cli_text(c, "csv")) status = evaluation_print(c, cli_text(c, "csv"), pclr_evaluation_csv(e));
-    if (status == CLI_DONE && cli_text(c, "report")) status = evaluation_report(c, cli_text(c, "report"), list, 1, NULL);
+    if (status == CLI_DONE && cli_text(c, "report")) status = evaluation_report(c, cli_text(c, "report"), list, s->name, 1, NULL);
     return status;
 }
 
@@ -25,7 +25,7 @@ static int run(cli_context *c)
     pclr_evaluate_options options = evaluation_options(c, &s);
     pclr_callbacks callbacks = cli_callbacks(c);
     if (pclr_evaluate(&evaluation, s.predictions[0], cli_text(c, "labels"), &options, &callbacks, &error) == PCLR_OK)
-        status = write_results(c, evaluation);
+        status = write_results(c, &s, evaluation);
     else
         status = cli_fail(c, &error);
     pclr_evaluation_destroy(&evaluation);

@@ -18,7 +18,7 @@
         {.name = "specificity", .type = CLI_REAL, .argument = "X", .default_value = "0.9", .help = "specificity at which sensitivity is told"}, \
         {.name = "prevalence", .type = CLI_REAL, .argument = "X", .default_value = "0", .help = "prevalence at which the positive predictive value is told; 0: not"}, \
         {.name = "thresholds", .type = CLI_TEXT, .argument = "X|CLASS=X,...", .help = "call a class from this score on"},                \
-        {.name = "validation", .type = CLI_TEXT, .argument = "FILE.csv", .help = "predictions of the validation records, for thresholds and temperature"}, \
+        {.name = "validation", .type = CLI_LIST, .argument = "FILE.csv", .help = "predictions of the validation records, for thresholds and temperature; of several systems one each, in their order (-: none)"}, \
         {.name = "validation-split", .type = CLI_TEXT, .argument = "NAME:PART", .help = "which records those are"},                      \
         {.name = "recordings", .type = CLI_LIST, .argument = "RECORD|DIR|DATASET.h5", .help = "what models predict; without it the dataset of --labels"}, \
         {.name = "allow-missing", .type = CLI_FLAG, .help = "records of the split without a prediction are a note, not an error"},       \
@@ -27,8 +27,8 @@
         {.name = "csv", .type = CLI_TEXT, .argument = "FILE", .help = "also write all numbers as CSV"},                                  \
         {.name = "report", .type = CLI_TEXT, .argument = "FILE.html", .help = "also write a self-contained HTML report"},                \
         {.name = "title", .type = CLI_TEXT, .argument = "TEXT", .help = "title of the report"},                                          \
-        {.name = "run", .type = CLI_LIST, .argument = "RUN", .help = "run folder whose training curves and configuration the report shows"}, \
-        {.name = "examples", .type = CLI_INT, .argument = "N", .default_value = "4", .help = "worst errors drawn in the report (labels from a dataset)"}, \
+        {.name = "run", .type = CLI_LIST, .argument = "RUN", .help = "further run folder whose training curves, configuration and card the report shows; those that models and predictions lie in are found"}, \
+        {.name = "examples", .type = CLI_INT, .argument = "N", .default_value = "4", .help = "worst errors of each system drawn in the report (labels from a dataset)"}, \
     {                                                                                                                                    \
         .name = "segments", .type = CLI_FLAG, .help = "evaluate rows with a column 'segment' one by one, not their mean per record"      \
     }
@@ -36,8 +36,9 @@
 pclr_evaluate_options evaluation_options(const cli_context *c, const systems *s);
 /* Writes text to a file or "-"; exit status. */
 int evaluation_print(const cli_context *c, const char *path, const char *content);
-/* HTML report with --title, --run, --examples; examples are drawn from the labels when they are a dataset. comparison: NULL for one. */
-int evaluation_report(const cli_context *c, const char *path, const pclr_evaluation *const *evaluations, size_t count,
-                      const pclr_comparison *comparison);
+/* HTML report with --title, --run, --examples; examples are drawn from the labels when they are a dataset. name[count]: of the systems;
+ * comparison: NULL for one. */
+int evaluation_report(const cli_context *c, const char *path, const pclr_evaluation *const *evaluations, const char *const *name,
+                      size_t count, const pclr_comparison *comparison);
 
 #endif

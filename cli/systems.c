@@ -56,7 +56,8 @@ static int out_of_memory(cli_context *c)
 /* Metadata of the model file that a reader of a report wants, a line each. */
 static void describe_model(system_entry *e)
 {
-    static const char *const keys[] = {"architecture", "method", "task", "objective", "classifier", "preprocessing", "dataset", "program", "config"};
+    static const char *const keys[] = {"architecture", "method",  "task",        "objective", "classifier", "preprocessing",
+                                       "trees",        "members", "temperature", "dataset",   "program",    "config"};
     size_t used = 0;
     for (size_t k = 0; k < sizeof keys / sizeof *keys && used < sizeof e->details; k++) {
         const char *value = pclr_model_metadata(e->model, keys[k]);
@@ -115,7 +116,9 @@ static int run_model(cli_context *c, system_entry *e, const char *path)
 
     input = cli_list(c, "recordings", &count);
     if (count == 0) {
-        if (pclr_dataset_open(&dataset, labels, NULL) != PCLR_OK)
+        pclr_status opened = pclr_dataset_open(&dataset, labels, &error);
+        if (opened == PCLR_E_MISSING) return cli_fail(c, &error);
+        if (opened != PCLR_OK)
             return cli_usage(c, "%s is a model and %s is no dataset; name what it shall predict with --recordings", path, labels);
         part_to_predict(c, dataset, part, sizeof part);
         pclr_dataset_destroy(&dataset);
@@ -123,16 +126,14 @@ static int run_model(cli_context *c, system_entry *e, const char *path)
         count = 1;
     }
     const pclr_inference_options options = {.split = part[0] ? part : NULL, .threads = cli_threads(c)};
-    if (pclr_predict(path, input, count, e->predictions, &options, &callbacks, &summary, &error) != PCLR_OK)
-        return cli_fail(c, &error);
+    if (pclr_predict(path, input, count, e->predictions, &options, &callbacks, &summary, &error) != PCLR_OK) return cli_fail(c, &error);
     cli_note(c, "%s: %zu of %zu recordings in %.1f s", e->name, summary.done, summary.found, summary.seconds);
     return CLI_DONE;
 }
 
 static int make_temporary(cli_context *c, system_entry *e)
 {
-    const char *folder = getenv("TMPDIR");
-    snprintf(e->predictions, sizeof e->predictions, "%s/physioclr-XXXXXX.csv", folder && folder[0] ? folder : "/tmp");
+    snprintf(e->predictions, sizeof e->predictions, "%s/physioclr-XXXXXX.csv", cli_temporary_folder());
     int file = mkstemps(e->predictions, 4);
     if (file < 0) {
         pclr_error error = {.status = PCLR_E_IO};
@@ -169,19 +170,49 @@ static const char *common_task(const systems *s)
     return task;
 }
 
+/* --validation: one file for all systems, or one each. */
+static int take_validation(cli_context *c, systems *s)
+{
+    size_t given;
+    const char *const *file = cli_list(c, "validation", &given);
+    if (given > 1 && given != s->count)
+        return cli_usage(c, "%zu files of validation predictions for %zu systems; give one for all, or one each (- for none)", given,
+                         s->count);
+    for (size_t k = 0; k < s->count && given > 0; k++) {
+        const char *own = file[given > 1 ? k : 0];
+        s->validation[k] = strcmp(own, "-") == 0 ? NULL : own;
+    }
+    return CLI_DONE;
+}
+
+/* What can be told before any model runs. */
+static int check_options(cli_context *c)
+{
+    static const char *const of_report[] = {"title", "run"};
+    if (cli_int(c, "bootstraps") < 1) return cli_usage(c, "--bootstraps %lld; at least 1 is needed", (long long)cli_int(c, "bootstraps"));
+    for (size_t k = 0; k < sizeof of_report / sizeof *of_report; k++) {
+        if (cli_given(c, of_report[k]) && !cli_text(c, "report"))
+            return cli_usage(c, "--%s is for the report; name it with --report FILE.html", of_report[k]);
+    }
+    return CLI_DONE;
+}
+
 int systems_open(cli_context *c, systems *s)
 {
-    int status = CLI_DONE;
+    int status = check_options(c);
     *s = (systems){.count = cli_arguments(c)};
+    if (status != CLI_DONE) return status;
     s->entry = calloc(s->count, sizeof *s->entry);
     s->predictions = calloc(s->count, sizeof *s->predictions);
     s->name = calloc(s->count, sizeof *s->name);
     s->operating = calloc(s->count, sizeof *s->operating);
-    if (!s->entry || !s->predictions || !s->name || !s->operating) {
+    s->validation = calloc(s->count, sizeof *s->validation);
+    if (!s->entry || !s->predictions || !s->name || !s->operating || !s->validation) {
         systems_close(s);
         return out_of_memory(c);
     }
     name_all(c, s);
+    status = take_validation(c, s);
     for (size_t k = 0; k < s->count && status == CLI_DONE; k++) {
         system_entry *e = &s->entry[k];
         status = open_entry(c, e, cli_argument(c, k));
@@ -209,5 +240,6 @@ void systems_close(systems *s)
     free(s->predictions);
     free(s->name);
     free(s->operating);
+    free(s->validation);
     *s = (systems){0};
 }

@@ -22,6 +22,7 @@ typedef struct systems {
     /* The same as arrays for the library. */
     const char **predictions, **name;
     const pclr_operating_points **operating;
+    const char **validation; /* [count] predictions on validation records, NULL: none */
     const char *task; /* the models' own, NULL: none or different ones */
 } systems;
 

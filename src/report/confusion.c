@@ -33,6 +33,7 @@ static void call_row(report_page *p, size_t k, size_t c)
 static void call_table(report_page *p)
 {
     const pclr_evaluation *first = p->evaluation[0];
+    page_legend(p);
     text_add(&p->out,
              "<div class=scroll><table class=stack><thead><tr><th>class</th>%s<th>threshold</th><th>TP</th><th>FP</th><th>FN</th>"
              "<th>TN</th><th>sensitivity</th><th>specificity</th><th>precision</th><th>F1</th><th>sens. at spec. %g</th>",

@@ -25,13 +25,13 @@ static void difference(text *out, double value, double low, double high)
 
 static void class_table(report_page *p, const pclr_comparison *c)
 {
-    heads(p, c, "<th>AUROC of</th><th>pos. / neg.</th>");
+    heads(p, c, "<th>AUROC of</th>");
     for (size_t k = 0; k < c->classes; k++) {
         const evaluation_class *x = &p->evaluation[0]->class_result[k];
         if (x->positives == 0 || x->negatives == 0) continue;
         text_add(&p->out, "<tr><td>");
         html_escape(&p->out, p->evaluation[0]->set.class_name[k]);
-        text_add(&p->out, "</td><td>%zu / %zu</td>", x->positives, x->negatives);
+        text_add(&p->out, "<br><span class=dim>%zu of %zu positive</span></td>", x->positives, x->positives + x->negatives);
         for (size_t m = 1; m < c->models; m++) {
             const class_difference *d = &c->by_class[m * c->classes + k];
             if (!d->defined) {

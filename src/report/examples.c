@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worst errors of the first evaluation as ECGs with marks and measurements. */
+/* The worst errors of each system as ECGs with marks and measurements. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,16 +81,29 @@ static void add_measurements(text *out, const pclr_record *record, const pclr_fi
     text_add(out, "</p>\n");
 }
 
-static void add_scores(report_page *p, const mistake *m)
+/* What another system of a comparison (the same records in the same order) says of the record. */
+static void add_other(report_page *p, size_t k, const mistake *m)
 {
-    const pclr_evaluation *e = p->evaluation[0];
+    const pclr_evaluation *e = p->evaluation[k];
+    double score = e->set.score[m->record * e->set.classes + m->class_index], threshold = e->class_result[m->class_index].threshold;
+    text_add(&p->out, " ");
+    html_escape(&p->out, page_name(p, k));
+    text_add(&p->out, ": score %.4g", score);
+    if (!isnan(threshold))
+        text_add(&p->out, ", threshold %.4g, %s", threshold, (score >= threshold) == m->positive ? "right" : "wrong too");
+    text_add(&p->out, ".");
+}
+
+static void add_scores(report_page *p, size_t k, const mistake *m)
+{
+    const pclr_evaluation *e = p->evaluation[k];
     const eval_set *set = &e->set;
     text *out = &p->out;
-    text_add(out, "<div class=example><h3>%s ", m->positive ? "Missed" : "False alarm of");
+    text_add(out, "<h4>%s ", m->positive ? "Missed" : "False alarm of");
     html_escape(out, set->class_name[m->class_index]);
     text_add(out, ": record ");
     html_escape(out, set->id[m->record]);
-    text_add(out, "</h3>\n<p class=dim>score %.4g, threshold %.4g. Labels:", set->score[m->record * set->classes + m->class_index],
+    text_add(out, "</h4>\n<p class=dim>Score %.4g, threshold %.4g. Labels:", set->score[m->record * set->classes + m->class_index],
              e->class_result[m->class_index].threshold);
     bool any = false;
     for (size_t c = 0; c < set->classes; c++) {
@@ -100,73 +113,111 @@ static void add_scores(report_page *p, const mistake *m)
         any = true;
     }
     text_add(out, "%s.", any ? "" : " none");
-    for (size_t k = 1; k < p->count && p->options->comparison; k++) { /* the same records in the same order */
-        const pclr_evaluation *other = p->evaluation[k];
-        text_add(out, " ");
-        html_escape(out, page_name(p, k));
-        text_add(out, ": score %.4g, threshold %.4g.", other->set.score[m->record * set->classes + m->class_index],
-                 other->class_result[m->class_index].threshold);
+    for (size_t other = 0; other < p->count && p->options->comparison; other++) {
+        if (other != k) add_other(p, other, m);
     }
     text_add(out, "</p>\n");
 }
 
-static pclr_status add_example(report_page *p, const pclr_dataset *dataset, const mistake *m, pclr_error *error)
+/* Rows of the dataset that are drawn already: a record is drawn once, however many systems err on it. */
+typedef struct gallery {
+    pclr_dataset *dataset;
+    int64_t *row;
+    size_t count;
+} gallery;
+
+static bool is_drawn(const gallery *g, size_t from, int64_t row)
+{
+    for (size_t k = from; k < g->count; k++) {
+        if (g->row[k] == row) return true;
+    }
+    return false;
+}
+
+static pclr_status draw(report_page *p, const gallery *g, int64_t row, pclr_error *error)
 {
     pclr_record *record = NULL;
     pclr_fiducials *marks = NULL;
     pclr_plot_options options = {.marks = true};
     pclr_status status = PCLR_OK;
-    int64_t row = pclr_dataset_find(dataset, p->evaluation[0]->set.id[m->record]);
 
-    if (row < 0) return PCLR_OK;
-    TRY_GOTO(pclr_dataset_record(dataset, (size_t)row, &record, error));
+    TRY_GOTO(pclr_dataset_record(g->dataset, (size_t)row, &record, error));
     TRY_GOTO(pclr_fiducials_compute(&marks, record, NULL, error));
-    add_scores(p, m);
     add_measurements(&p->out, record, marks);
     if (record->leads >= PCLR_LEAD_STANDARD) options.layout = "paper";
     TRY_GOTO(page_plot(&p->out, record, marks, &options, error));
-    text_add(&p->out, "</div>\n");
 done:
     pclr_fiducials_destroy(&marks);
     pclr_record_destroy(&record);
     return status;
 }
 
-static bool drawn_before(const mistake *const *drawn, size_t count, size_t record)
+static pclr_status add_example(report_page *p, gallery *g, size_t k, const mistake *m, int64_t row, pclr_error *error)
 {
-    for (size_t k = 0; k < count; k++) {
-        if (drawn[k]->record == record) return true;
+    bool before = is_drawn(g, 0, row);
+    text_add(&p->out, "<div class=example>");
+    add_scores(p, k, m);
+    if (before)
+        text_add(&p->out, "<p>The recording is drawn above.</p>\n");
+    else
+        TRY(draw(p, g, row, error));
+    text_add(&p->out, "</div>\n");
+    TRY(mem_grow(&g->row, g->count, g->count + 1, sizeof *g->row, error));
+    g->row[g->count++] = row;
+    return PCLR_OK;
+}
+
+/* Misses and false alarms in turn, the worst first, a record at most once. */
+static pclr_status add_examples(report_page *p, gallery *g, size_t k, const mistake *list, size_t count, size_t wanted, pclr_error *error)
+{
+    size_t own = g->count;
+    for (size_t turn = 0; turn < wanted; turn++) {
+        for (size_t i = 0; i < count; i++) {
+            int64_t row = pclr_dataset_find(g->dataset, p->evaluation[k]->set.id[list[i].record]);
+            if (list[i].positive != (turn % 2 == 0) || row < 0 || is_drawn(g, own, row)) continue;
+            TRY(add_example(p, g, k, &list[i], row, error));
+            break;
+        }
     }
-    return false;
+    return PCLR_OK;
+}
+
+/* Folded for all systems but the first, so that a comparison stays readable; print opens them. */
+static pclr_status add_system(report_page *p, gallery *g, size_t k, size_t wanted, pclr_error *error)
+{
+    mistake *list = NULL;
+    size_t count = 0;
+    pclr_status status = PCLR_OK;
+    TRY_GOTO(find_mistakes(p->evaluation[k], &list, &count, error));
+    if (p->count > 1) {
+        text_add(&p->out, "<details%s><summary>", k == 0 ? " open" : "");
+        page_system(p, k);
+        text_add(&p->out, ": the worst of %zu wrong calls</summary>\n", count);
+    } else {
+        text_add(&p->out, "<p class=dim>%zu calls of %zu are wrong.</p>\n", count,
+                 p->evaluation[k]->set.records * p->evaluation[k]->set.classes);
+    }
+    TRY_GOTO(add_examples(p, g, k, list, count, wanted, error));
+    if (p->count > 1) text_add(&p->out, "</details>\n");
+done:
+    mem_free(list);
+    return status;
 }
 
 pclr_status section_examples(report_page *p, pclr_error *error)
 {
     enum { MOST = 100, DEFAULT = 4 };
-    size_t wanted = p->options->examples ? p->options->examples : DEFAULT, count = 0, drawn = 0;
-    const mistake *already[MOST];
-    pclr_dataset *dataset = NULL;
-    mistake *list = NULL;
+    size_t wanted = p->options->examples ? p->options->examples : DEFAULT;
+    gallery g = {0};
     pclr_status status = PCLR_OK;
 
     if (p->options->dataset == NULL) return PCLR_OK;
-    if (wanted > MOST) wanted = MOST;
-    TRY_GOTO(pclr_dataset_open(&dataset, p->options->dataset, error));
-    TRY_GOTO(find_mistakes(p->evaluation[0], &list, &count, error));
-    text_add(&p->out, "<h2>Worst errors</h2>\n<p class=dim>Of %zu wrong calls of ", count);
-    html_escape(&p->out, page_name(p, 0));
-    text_add(&p->out, ", those furthest on the wrong side of their threshold, misses and false alarms in turn.</p>\n");
-    for (size_t turn = 0; turn < wanted; turn++) {
-        bool misses = turn % 2 == 0;
-        for (size_t k = 0; k < count; k++) {
-            if (list[k].positive != misses || drawn_before(already, drawn, list[k].record)) continue;
-            already[drawn++] = &list[k];
-            TRY_GOTO(add_example(p, dataset, &list[k], error));
-            break;
-        }
-    }
+    TRY_GOTO(pclr_dataset_open(&g.dataset, p->options->dataset, error));
+    text_add(&p->out, "<h2>Worst errors</h2>\n<p class=dim>The calls furthest on the wrong side of their threshold, misses and false "
+                      "alarms in turn.</p>\n");
+    for (size_t k = 0; k < p->count; k++) TRY_GOTO(add_system(p, &g, k, wanted < MOST ? wanted : MOST, error));
 done:
-    mem_free(list);
-    pclr_dataset_destroy(&dataset);
+    mem_free(g.row);
+    pclr_dataset_destroy(&g.dataset);
     return status;
 }

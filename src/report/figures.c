@@ -99,10 +99,10 @@ static void calibration_table(report_page *p)
         unscaled |= isfinite(p->evaluation[k]->model_temperature) != 0;
     }
     text_add(&p->out,
-             "<div class=scroll><table class=narrow><thead><tr><th>class</th><th class=name>system</th><th>Brier</th><th>calibration "
-             "error</th>%s%s"
-             "</tr></thead><tbody>\n",
-             unscaled ? "<th>without the model's temperature</th>" : "", scaled ? "<th>with the validation temperature</th>" : "");
+             "<div class=scroll><table class=narrow><thead><tr><th>class</th>%s<th>Brier</th><th>calibration error</th>%s%s</tr></thead>"
+             "<tbody>\n",
+             p->count > 1 ? "<th class=name>system</th>" : "", unscaled ? "<th>without the model's temperature</th>" : "",
+             scaled ? "<th>with the validation temperature</th>" : "");
     for (size_t c = 0; c < first->set.classes; c++) {
         for (size_t k = 0; k < p->count; k++) {
             int64_t own = page_class(p, k, c);
@@ -110,8 +110,10 @@ static void calibration_table(report_page *p)
             const evaluation_class *x = &p->evaluation[k]->class_result[own];
             text_add(&p->out, "<tr><td>");
             html_escape(&p->out, first->set.class_name[c]);
-            text_add(&p->out, "</td><td class=name>");
-            page_system(p, k);
+            if (p->count > 1) {
+                text_add(&p->out, "</td><td class=name>");
+                page_system(p, k);
+            }
             text_add(&p->out, "</td><td>");
             page_estimate(&p->out, evaluation_of_class(p->evaluation[k], "brier", (size_t)own));
             text_add(&p->out, "</td>");

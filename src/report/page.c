@@ -12,7 +12,7 @@ static const char style[] =
     "body{font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:#16181d;background:#fff;max-width:1180px;margin:0 auto;"
     "padding:1rem}\n"
     "h1{font-size:1.6rem;line-height:1.2;margin:.4rem 0 1rem}h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-bottom:2px solid #e4e6eb}"
-    "h3{font-size:1rem;margin:1.2rem 0 .2rem}\n"
+    "h3,h4{font-size:1rem;margin:1.2rem 0 .2rem}\n"
     "p,li{max-width:80ch}.dim{color:#5b6270;font-size:.875rem}h2+.dim,h3+.dim{margin:.2rem 0 .7rem}\n"
     ".cards{display:flex;flex-wrap:wrap;gap:.8rem}.card{border:1px solid #d9dce3;border-left:6px solid;border-radius:6px;padding:.6rem "
     "1rem;"
@@ -39,14 +39,25 @@ static const char style[] =
     ".ecg{width:100%;height:auto;border:1px solid "
     "#e4c9c5;min-width:560px}pre{background:#f5f6f8;padding:.7rem;overflow-x:auto;font-size:.8rem;"
     "white-space:pre-wrap;overflow-wrap:anywhere}details{margin:.5rem 0}summary{cursor:pointer;color:#0b5cad}\n"
+    /* A shadow at the side to which a table goes on; it is covered where the table ends. */
+    ".scroll{background:linear-gradient(to right,#fff 50%,#fff0) 0 0/2rem 100% no-repeat local,linear-gradient(to left,#fff 50%,#fff0) "
+    "100% "
+    "0/2rem 100% no-repeat local,linear-gradient(to right,#0003,#0000) 0 0/.5rem 100% no-repeat scroll,linear-gradient(to "
+    "left,#0003,#0000) 100% 0/.5rem 100% no-repeat scroll}\n"
+    /* Phones: systems by their colour alone, a forest row in two lines, intervals below their value. */
     "@media(max-width:600px){body{padding:.7rem;font-size:15px}table{font-size:.8rem}th,td{padding:.2rem .35rem}.card{max-width:none}"
-    ".forest .plot{min-width:110px;width:130px}.narrow i{display:block}}\n"
-    "@media "
-    "print{@page{size:A4;margin:14mm}details:not(.long)::details-content{content-visibility:visible}body{font-size:9.5pt;max-width:none;padding:0}h2,"
-    "h3,.dim{break-after:avoid}.chart,.card,figure,tr,"
-    ".example{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}.scroll{overflow:visible}table{font-size:8pt}th,td{padding:."
-    "15rem "
-    ".35rem;white-space:normal}.ecg{min-width:0}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
+    ".narrow{font-size:.72rem}.narrow th,.narrow td{padding:.2rem}.narrow i{display:block}td.name "
+    ".sys{display:none}th.name{font-size:0}.narrow thead th{white-space:normal}"
+    ".forest thead{display:none}.forest,.forest tbody{display:block}.forest tr{display:grid;grid-template-columns:1fr 9.6rem;"
+    "border-bottom:1px solid #e4e6eb;padding:.3rem 0}.forest td{border:0;padding:0}.forest td:first-child{grid-column:1/-1}"
+    ".forest td br:has(+.dim){display:none}.forest .dim{margin-left:.5rem}.forest .plot{width:auto;min-width:0}.forest "
+    ".axis{border:0}.forest .axis td:first-child{display:none}}\n"
+    "@media print{@page{size:A4;margin:14mm}details:not(.long)::details-content{content-visibility:visible}details.long{display:none}"
+    "summary{list-style:none;color:inherit;font-weight:600;break-after:avoid}"
+    "body{font-size:9.5pt;max-width:none;padding:0}p,li{max-width:none}h2,h3,h4,.dim,.legend{break-after:avoid}.chart,.card,figure,tr,"
+    ".example,.confusion,.heat{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}.scroll{overflow:visible;background:none}"
+    "table{font-size:8pt}th,td{padding:.15rem .35rem}td i{white-space:nowrap}.stack{font-size:7pt}.stack th,.stack td{padding:.1rem "
+    ".2rem}.wraps td{white-space:normal}.ecg{min-width:0}pre{font-size:7pt}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
     "</style>\n";
 
 void page_head(text *out, const char *title)
@@ -105,7 +116,9 @@ void page_legend(report_page *p)
 void page_system(report_page *p, size_t k)
 {
     if (p->count > 1) text_add(&p->out, "<b class=dot style='color:%s'>●</b> ", chart_colour((int)k));
+    text_add(&p->out, "<span class=sys>");
     html_escape(&p->out, page_name(p, k));
+    text_add(&p->out, "</span>");
 }
 
 void page_p(text *out, double p, double limit)

@@ -15,13 +15,15 @@ void section_methods(report_page *p)
         "precision, whose chance level is the prevalence. Classes without positives or without negatives are named and left out of macro "
         "and weighted averages; micro averages pool all pairs of record and class. ",
         e->segments ? "segment" : "record", e->segments ? "" : " (the mean over its segments where there are several)");
-    text_add(out,
-             "Intervals are 95 %% %s intervals of a bootstrap of %zu resamples over patients%s, all records of a patient together; a "
-             "resample in "
-             "which a class lost its last positive or negative was drawn again. DeLong's variance (1988) is that for clustered data "
-             "(Obuchowski 1997). ",
-             e->interval == INTERVAL_BCA ? "bias-corrected and accelerated (BCa)" : "percentile", e->bootstraps,
-             e->stratified ? ", stratified by the rarest class of a patient" : "");
+    text_add(
+        out,
+        "Intervals are 95 %% %s intervals of a bootstrap of %zu resamples over patients%s, all records of a patient together; a "
+        "resample in "
+        "which a class lost its last positive or negative was drawn again. The AUROC of a class has DeLong's interval (1988; "
+        "for clustered data Obuchowski 1997), on the logit scale with Student's t of as many degrees of freedom as there are patients on "
+        "the rarer side, less one. ",
+        e->interval == INTERVAL_BCA ? "bias-corrected and accelerated (BCa)" : "percentile", e->bootstraps,
+        e->stratified ? ", stratified by the rarest class of a patient" : "");
     if (e->validation_records)
         text_add(out, "Thresholds have the largest F1, and the temperature the smallest cross-entropy, on %zu validation records. ",
                  e->validation_records);
@@ -47,7 +49,8 @@ void section_provenance(report_page *p)
 {
     text *out = &p->out;
     text_add(out,
-             "<h2>Provenance</h2>\n<div class=scroll><table><thead><tr><th>system</th><th>predictions</th><th>labels</th><th>task</th>"
+             "<h2>Provenance</h2>\n<div class=scroll><table "
+             "class=wraps><thead><tr><th>system</th><th>predictions</th><th>labels</th><th>task</th>"
              "<th>split</th><th>records</th><th>patients</th><th>resamples</th><th>seed</th><th>temperature</th></tr></thead><tbody>\n");
     for (size_t k = 0; k < p->count; k++) {
         const pclr_evaluation *e = p->evaluation[k];

@@ -43,11 +43,11 @@ static void difference_sentence(report_page *p, const pclr_comparison *c, size_t
     pclr_estimate d = c->difference[m * count + at];
     text list = {0};
     if (!d.defined) return;
-    text_add(&p->out, "<li><b>");
+    text_add(&p->out, "<li>Macro AUROC of <b>");
     html_escape(&p->out, page_name(p, m));
-    text_add(&p->out, "</b> differs from <b>");
+    text_add(&p->out, "</b> minus that of <b>");
     html_escape(&p->out, page_name(p, 0));
-    text_add(&p->out, "</b> in macro AUROC by %+.3f <i>[%+.3f, %+.3f]</i>, p ", d.value, d.low, d.high);
+    text_add(&p->out, "</b>: %+.3f <i>[%+.3f, %+.3f]</i>, p ", d.value, d.low, d.high);
     page_p(&p->out, c->p[m * count + at], 2 / ((double)c->resampling.count + 1));
     size_t different = list_different(p, c, m, &list);
     if (different == 0)

@@ -16,22 +16,12 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "folder.h"
 #include "report/chart.h"
-
-static char folder[] = "/tmp/pclr_report_XXXXXX";
-
-static const char *path_of(const char *name)
-{
-    static char path[8][128];
-    static int next;
-    char *to = path[next++ % 8];
-    snprintf(to, sizeof path[0], "%s/%s", folder, name);
-    return to;
-}
 
 static const char *write_file(const char *name, const char *content)
 {
-    const char *path = path_of(name);
+    const char *path = in_folder(name);
     assert_int_equal(file_write(path, content, strlen(content), NULL), PCLR_OK);
     return path;
 }
@@ -173,7 +163,7 @@ static pclr_evaluation *evaluate(const char *predictions, const char *labels)
 /* Writes, reads back and checks a report; the page is freed by the caller. */
 static char *report(const pclr_evaluation *const *list, size_t count, const pclr_report_options *options)
 {
-    const char *path = path_of("report.html");
+    const char *path = in_folder("report.html");
     char *page = NULL;
     size_t size;
     pclr_error error = {0};
@@ -249,8 +239,8 @@ static void nothing_to_report_is_an_error(void **state)
 {
     (void)state;
     pclr_error error = {0};
-    assert_int_equal(pclr_report_write(path_of("none.html"), NULL, 0, NULL, &error), PCLR_E_ARGUMENT);
-    assert_false(file_exists(path_of("none.html")));
+    assert_int_equal(pclr_report_write(in_folder("none.html"), NULL, 0, NULL, &error), PCLR_E_ARGUMENT);
+    assert_false(file_exists(in_folder("none.html")));
 }
 
 /* Two systems of which one lacks a record: equal notes stand once, differences are told. */
@@ -276,7 +266,7 @@ static void comparisons_tell_differences(void **state)
     pclr_report_options report_options = {.comparison = c};
     char *page = report(list, 2, &report_options);
     assert_non_null(strstr(page, "Paired differences"));
-    assert_non_null(strstr(page, "<b>theirs</b> differs from <b>ours</b> in macro AUROC by"));
+    assert_non_null(strstr(page, "Macro AUROC of <b>theirs</b> minus that of <b>ours</b>: "));
     assert_int_equal(count_of(page, "1 of 60 records of ours are not in every file"), 1);
     assert_non_null(strstr(page, "59 records of "));
     mem_free(page);
@@ -287,7 +277,7 @@ static void comparisons_tell_differences(void **state)
 static void runs_are_shown(void **state)
 {
     (void)state;
-    const char *labels, *predictions, *run = path_of("run");
+    const char *labels, *predictions, *run = in_folder("run");
     char name[160];
     make_files("MI", "AF", &labels, &predictions);
     assert_int_equal(mkdir(run, 0755), 0);
@@ -322,9 +312,5 @@ int main(void)
         cmocka_unit_test(comparisons_tell_differences),
         cmocka_unit_test(runs_are_shown),
     };
-    if (mkdtemp(folder) == NULL) return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command) != 0 ? 1 : failed;
+    return cmocka_run_group_tests(tests, folder_set_up, folder_tear_down);
 }
