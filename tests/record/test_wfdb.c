@@ -306,7 +306,7 @@ static void names_a_missing_signal_file(void **state)
 
     (void)state;
     put_text("n.hea", "n 1 100 2\nnowhere.dat 16 1/mV\n");
-    assert_int_equal(pclr_record_read(&r, place("n"), NULL, &error), PCLR_E_IO);
+    assert_int_equal(pclr_record_read(&r, place("n"), NULL, &error), PCLR_E_MISSING);
     assert_non_null(strstr(error.message, "nowhere.dat"));
 }
 
