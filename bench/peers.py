@@ -202,7 +202,8 @@ class MarksByNeurokit:
 
 
 class BootstrapByScikit:
-    """Macro AUROC and average precision in 1,000 resamples of 20,000 records and 26 classes, from the time of one."""
+    """Macro AUROC and average precision in 1,000 resamples of 20,000 records and 26 classes: the time of one, scaled, and halved as if two
+    processes shared the work without loss, because our side has two threads."""
 
     names = ["bootstrap_1000x26x20000"]
 
@@ -210,7 +211,8 @@ class BootstrapByScikit:
         import numpy
         import sklearn
 
-        self.peer, self.random = f"scikit-learn {sklearn.__version__}, AUROC and AP only", numpy.random.default_rng(1)
+        self.peer = f"scikit-learn {sklearn.__version__}, AUROC and AP only, scaled from one resample to 1,000 on two cores"
+        self.random = numpy.random.default_rng(1)
         share = 0.4 * (26 - numpy.arange(26)) / 26 / (1 + numpy.arange(26) // 4)
         self.label = (self.random.random((20000, 26)) < share).astype(int)
         self.score = 0.5 * self.random.random((20000, 26)) + 0.1 + 0.2 * self.label
@@ -223,7 +225,7 @@ class BootstrapByScikit:
         average_precision_score(self.label[drawn], self.score[drawn], average="macro")
 
     def measure(self):
-        return 1000 * best_of(1, self.resample)
+        return 1000 / 2 * best_of(1, self.resample)
 
 
 def lines_of(*command):

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # run.sh BUILD: every benchmark, peers included where their Python packages are, into BUILD/bench.json and a table on standard output.
-# PYTHON names the interpreter that has wfdb, sleepecg, neurokit2, scikit-learn (any of them); networks beside PyTorch: make bench-peers.
+# PYTHON (or PCLR_PYTHON) names the interpreter that has wfdb, sleepecg, neurokit2, scikit-learn (any of them); networks beside PyTorch: make bench-peers.
 set -eu
 build=$1
 here=$(dirname "$0")
@@ -17,9 +17,10 @@ for program in "$build"/bench/bench_*; do
     echo "$name" >&2
     "$program" >"$results/$name.json"
 done
-if command -v "${PYTHON:-python3}" >/dev/null; then
+python=${PYTHON:-${PCLR_PYTHON:-python3}}
+if command -v "$python" >/dev/null; then
     echo "peers" >&2
-    "${PYTHON:-python3}" "$here"/peers.py "$build" --only read --only r_peaks --only fiducials --only features --only bootstrap \
+    "$python" "$here"/peers.py "$build" --only read --only r_peaks --only fiducials --only features --only bootstrap \
         -o "$results"/peers.json >/dev/null
 fi
 "$build"/bench/collect "$build"/bench.json "$results"/*.json
