@@ -19,7 +19,7 @@ static void heading(text *out, const pclr_comparison *c)
     if (first->defined < c->classes)
         text_add(out, "%zu of %zu classes defined", first->defined, c->classes);
     else
-        text_add(out, "%zu classes", c->classes);
+        text_add(out, c->classes == 1 ? "one class" : "%zu classes", c->classes);
     text_add(out, "; differences are to %s\n", first->name);
     text_add(
         out,
@@ -54,8 +54,9 @@ static void overall_tables(text *out, const pclr_comparison *c, int width)
     for (size_t k = 0; k < count; k++) {
         bool any = false;
         for (size_t m = 0; m < c->models; m++) any |= c->evaluation[m]->overall[k].defined;
-        if (!any) continue;
-        text_add(out, "\n%s\n", table[k].title);
+        const char *title = measure_title(&table[k], c->classes);
+        if (!any || title == NULL) continue;
+        text_add(out, "\n%s\n", title);
         for (size_t m = 0; m < c->models; m++) {
             const pclr_estimate *d = &c->difference[m * count + k];
             text_add(out, "  %-*.*s  ", width, width, c->evaluation[m]->name);

@@ -9,7 +9,7 @@
 static const struct age_band {
     const char *name;
     float from, below;
-} age_bands[] = {{"under 40", 0, 40}, {"40-59", 40, 60}, {"60-74", 60, 75}, {"75 and over", 75, 1000}};
+} age_bands[] = {{"under 40", 0, 40}, {"40-59", 40, 60}, {"60-74", 60, 75}, {"75 and over", 75, 1000}, {"unknown", -1, 0}};
 enum { AGE_BANDS = sizeof age_bands / sizeof *age_bands, LONGEST = 64 };
 
 static pclr_status add_group(pclr_evaluation *e, const char *kind, const char *name, const uint32_t *keep, size_t count,
@@ -50,17 +50,19 @@ done:
     return status;
 }
 
+/* Records of unknown sex or age make a group of their own, unless nothing is known of any. */
 static pclr_status by_sex(pclr_evaluation *e, uint32_t *keep, const resample_options *resampling, pclr_error *error)
 {
     static const struct {
         const char *name;
         uint8_t sex;
-    } sexes[] = {{"male", PCLR_SEX_MALE}, {"female", PCLR_SEX_FEMALE}};
-    for (size_t s = 0; s < 2; s++) {
+    } sexes[] = {{"male", PCLR_SEX_MALE}, {"female", PCLR_SEX_FEMALE}, {"unknown", PCLR_SEX_UNKNOWN}};
+    for (size_t s = 0; s < sizeof sexes / sizeof *sexes; s++) {
         size_t count = 0;
         for (size_t r = 0; r < e->set.records; r++) {
             if (e->set.sex[r] == sexes[s].sex) keep[count++] = (uint32_t)r;
         }
+        if (sexes[s].sex == PCLR_SEX_UNKNOWN && count == e->set.records) break;
         TRY(add_group(e, "sex", sexes[s].name, keep, count, resampling, error));
     }
     return PCLR_OK;
@@ -74,6 +76,7 @@ static pclr_status by_age(pclr_evaluation *e, uint32_t *keep, const resample_opt
             float age = e->set.age[r];
             if (age >= age_bands[a].from && age < age_bands[a].below) keep[count++] = (uint32_t)r;
         }
+        if (age_bands[a].from < 0 && count == e->set.records) break;
         TRY(add_group(e, "age", age_bands[a].name, keep, count, resampling, error));
     }
     return PCLR_OK;
@@ -103,7 +106,7 @@ pclr_status evaluation_groups(pclr_evaluation *e, const resample_options *resamp
     pclr_status status = PCLR_OK;
 
     quiet.callbacks = NULL;
-    TRY_GOTO(mem_alloc(&e->group, 2 + AGE_BANDS + 2 * LONGEST + 1, sizeof *e->group, error));
+    TRY_GOTO(mem_alloc(&e->group, 3 + AGE_BANDS + 2 * LONGEST + 1, sizeof *e->group, error));
     TRY_GOTO(mem_alloc(&keep, e->set.records, sizeof *keep, error));
     TRY_GOTO(by_sex(e, keep, &quiet, error));
     TRY_GOTO(by_age(e, keep, &quiet, error));

@@ -264,6 +264,14 @@ size_t measure_overall(const char *name)
     return find(overall, sizeof overall / sizeof *overall, name);
 }
 
+const char *measure_title(const measure *m, size_t classes)
+{
+    static const char macro[] = "macro ", weighted[] = "weighted ", micro[] = "micro ";
+    if (classes > 1) return m->title;
+    if (strncmp(m->title, weighted, sizeof weighted - 1) == 0 || strncmp(m->title, micro, sizeof micro - 1) == 0) return NULL;
+    return strncmp(m->title, macro, sizeof macro - 1) == 0 ? m->title + sizeof macro - 1 : m->title;
+}
+
 size_t measures_total(const scoring *s)
 {
     return sizeof of_class / sizeof *of_class * s->set->classes + sizeof overall / sizeof *overall;

@@ -67,6 +67,9 @@ const measure *measures_overall(size_t *count);
 /* Place of a measure in its table by name; SIZE_MAX: none. */
 size_t measure_of_class(const char *name);
 size_t measure_overall(const char *name);
+/* Its title beside so many classes. Of a single class all averages are the same: the macro average is called by the measure's name, and the
+ * others, which repeat it, are NULL. */
+const char *measure_title(const measure *m, size_t classes);
 /* All values of all measures: value[measures_total(s)], class measures first as [measure][class], then the overall ones. */
 size_t measures_total(const scoring *s);
 void measures_evaluate(const scoring *s, const scoring_sums *sums, double *value);

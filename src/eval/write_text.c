@@ -28,7 +28,7 @@ static void heading(text *out, const pclr_evaluation *e)
     if (e->defined < e->set.classes)
         text_add(out, "%zu of %zu classes defined\n", e->defined, e->set.classes);
     else
-        text_add(out, "%zu classes\n", e->set.classes);
+        text_add(out, e->set.classes == 1 ? "one class\n" : "%zu classes\n", e->set.classes);
     text_add(out, "95 %% intervals: %s bootstrap over patients, %zu resamples, seed %llu%s\n",
              e->interval == INTERVAL_BCA ? "BCa" : "percentile", e->bootstraps, (unsigned long long)e->seed,
              e->stratified ? ", stratified" : "");
@@ -44,11 +44,36 @@ static void overall_table(text *out, const pclr_evaluation *e)
     const measure *table = measures_overall(&count);
     text_add(out, "\n");
     for (size_t m = 0; m < count; m++) {
-        if (!e->overall[m].defined) continue;
-        text_add(out, "%-22s", table[m].title);
+        const char *title = measure_title(&table[m], e->set.classes);
+        if (!e->overall[m].defined || title == NULL) continue;
+        text_add(out, "%-22s", title);
         write_interval(out, e->overall[m], 0);
         text_add(out, "\n");
     }
+}
+
+/* What is asked of a binary task besides: the two-by-two table, and what depends on a chosen specificity or prevalence. */
+static void binary_table(text *out, const pclr_evaluation *e)
+{
+    const evaluation_class *k = &e->class_result[0];
+    pclr_estimate sensitivity = evaluation_of_class(e, "sensitivity_at", 0), ppv = evaluation_of_class(e, "ppv_at", 0);
+    char title[64];
+    if (sensitivity.defined) {
+        snprintf(title, sizeof title, "sens. at spec. %g", e->specificity);
+        text_add(out, "%-22s", title);
+        write_interval(out, sensitivity, 0);
+        text_add(out, "\n");
+    }
+    if (ppv.defined) {
+        snprintf(title, sizeof title, "PPV at prev. %g", e->prevalence);
+        text_add(out, "%-22s", title);
+        write_interval(out, ppv, 0);
+        text_add(out, "\n");
+    }
+    if (isnan(k->threshold)) return;
+    text_add(out, "\n%-22s%10s%12s\n", "", "called", "not called");
+    text_add(out, "%-22s%10.0f%12.0f\n", "present", k->true_positives, (double)k->positives - k->true_positives);
+    text_add(out, "%-22s%10.0f%12.0f\n", "absent", k->false_positives, (double)k->negatives - k->false_positives);
 }
 
 static int widest_name(const pclr_evaluation *e)
@@ -106,7 +131,7 @@ static void class_calls(text *out, const pclr_evaluation *e, int width)
         plain(out, evaluation_of_class(e, "sensitivity_at", c), 9);
         plain(out, evaluation_of_class(e, "brier", c), 9);
         number(out, k->calibration_error, 9);
-        if (evaluation_of_class(e, "ppv_at", c).defined) {
+        if (e->set.classes > 1 && evaluation_of_class(e, "ppv_at", c).defined) {
             text_add(out, "  PPV at prevalence %g: ", e->prevalence);
             write_interval(out, evaluation_of_class(e, "ppv_at", c), 0);
         }
@@ -141,6 +166,7 @@ pclr_status evaluation_write_text(pclr_evaluation *e, pclr_error *error)
     int width = widest_name(e);
     heading(&out, e);
     overall_table(&out, e);
+    if (e->set.classes == 1) binary_table(&out, e);
     class_areas(&out, e, width);
     class_calls(&out, e, width);
     group_table(&out, e);

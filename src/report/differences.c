@@ -56,8 +56,9 @@ static void measure_table(report_page *p, const pclr_comparison *c)
     for (size_t k = 0; k < count; k++) {
         bool any = false;
         for (size_t m = 1; m < c->models; m++) any |= c->difference[m * count + k].defined;
-        if (!any) continue;
-        text_add(&p->out, "<tr><td>%s</td>", table[k].title);
+        const char *title = measure_title(&table[k], c->classes);
+        if (!any || title == NULL) continue;
+        text_add(&p->out, "<tr><td>%s</td>", title);
         for (size_t m = 1; m < c->models; m++) {
             pclr_estimate d = c->difference[m * count + k];
             if (!d.defined) {

@@ -192,7 +192,7 @@ static pclr_status add_system(report_page *p, gallery *g, size_t k, size_t wante
     if (p->count > 1) {
         text_add(&p->out, "<details%s><summary>", k == 0 ? " open" : "");
         page_system(p, k);
-        text_add(&p->out, ": the worst of %zu wrong calls</summary>\n", count);
+        text_add(&p->out, ": the worst of %zu wrong call%s</summary>\n", count, count == 1 ? "" : "s");
     } else {
         text_add(&p->out, "<p class=dim>%zu calls of %zu are wrong.</p>\n", count,
                  p->evaluation[k]->set.records * p->evaluation[k]->set.classes);

@@ -70,6 +70,7 @@ static pclr_estimate averaged(const pclr_evaluation *e, const char *average, con
 static void average_rows(report_page *p, const char *of, const char *title)
 {
     static const char *const average[] = {"macro", "weighted", "micro"};
+    const size_t averages = p->evaluation[0]->set.classes > 1 ? 3 : 1; /* of one class they are all the same */
     bool any = false;
     for (size_t k = 0; k < p->count; k++)
         any |= averaged(p->evaluation[k], "macro", of).defined || averaged(p->evaluation[k], "micro", of).defined;
@@ -80,7 +81,7 @@ static void average_rows(report_page *p, const char *of, const char *title)
             page_system(p, k);
             text_add(&p->out, "</td>");
         }
-        for (size_t a = 0; a < 3; a++) {
+        for (size_t a = 0; a < averages; a++) {
             text_add(&p->out, "<td>");
             page_estimate(&p->out, averaged(p->evaluation[k], average[a], of));
             text_add(&p->out, "</td>");
@@ -105,7 +106,7 @@ static void single_rows(report_page *p)
                 page_system(p, k);
                 text_add(&p->out, "</td>");
             }
-            text_add(&p->out, "<td colspan=3>");
+            text_add(&p->out, p->evaluation[0]->set.classes > 1 ? "<td colspan=3>" : "<td>");
             page_estimate(&p->out, evaluation_overall(p->evaluation[k], single[s]));
             text_add(&p->out, "</td></tr>\n");
         }
@@ -123,18 +124,16 @@ void section_measures(report_page *p)
                   {"sensitivity", "sensitivity"},
                   {"specificity", "specificity"},
                   {"brier", "Brier"}};
-    text_add(&p->out, "<h2>Measures over the classes</h2>\n");
+    bool single = p->evaluation[0]->set.classes == 1;
+    text_add(&p->out, single ? "<h2>Measures</h2>\n" : "<h2>Measures over the classes</h2>\n");
     page_legend(p);
-    text_add(&p->out,
-             "<div class=scroll><table class=narrow><thead><tr><th>measure</th>%s<th>macro</th><th>weighted</th>"
-             "<th>micro</th></tr></thead><tbody>\n",
-             p->count > 1 ? "<th class=name>system</th>" : "");
+    text_add(&p->out, "<div class=scroll><table class=narrow><thead><tr><th>measure</th>%s%s</tr></thead><tbody>\n",
+             p->count > 1 ? "<th class=name>system</th>" : "", single ? "<th>value</th>" : "<th>macro</th><th>weighted</th><th>micro</th>");
     for (size_t m = 0; m < sizeof family / sizeof *family; m++) average_rows(p, family[m].name, family[m].title);
     single_rows(p);
     text_add(
         &p->out,
-        "</tbody></table></div>\n<p class=dim>Macro: mean over the defined classes; weighted: by their positives; micro: all pairs of "
-        "record "
-        "and class. F1, precision, sensitivity and specificity at the thresholds. Of Brier scores the smaller is the better. Fmax: the "
-        "largest sample-centric F over thresholds 0, 0.01 … 1.</p>\n");
+        "</tbody></table></div>\n<p class=dim>%sF1, precision, sensitivity and specificity at the thresholds. Of Brier scores the smaller "
+        "is the better. Fmax: the largest sample-centric F over thresholds 0, 0.01 … 1.</p>\n",
+        single ? "" : "Macro: mean over the defined classes; weighted: by their positives; micro: all pairs of record and class. ");
 }

@@ -11,10 +11,11 @@ static void card(report_page *p, size_t k)
     pclr_estimate macro = evaluation_overall(e, "macro_auroc");
     text_add(out, "<div class=card style='border-left-color:%s'>", chart_colour((int)k));
     html_escape(out, page_name(p, k));
+    const char *word = e->set.classes > 1 ? "macro " : "";
     if (macro.defined)
-        text_add(out, "<b>%.3f</b>macro AUROC, 95 %% interval %.3f to %.3f<br>", macro.value, macro.low, macro.high);
+        text_add(out, "<b>%.3f</b>%sAUROC, 95 %% interval %.3f to %.3f<br>", macro.value, word, macro.low, macro.high);
     else
-        text_add(out, "<b>undefined</b>macro AUROC: no class has positives and negatives<br>");
+        text_add(out, "<b>undefined</b>%sAUROC: no class has positives and negatives<br>", word);
     text_add(out, "<span class=dim>%zu %s of %zu patients; ", e->set.records, e->segments ? "segments" : "records", e->set.patients);
     if (e->defined < e->set.classes)
         text_add(out, "mean of the %zu of %zu classes that have positives and negatives", e->defined, e->set.classes);
@@ -43,7 +44,7 @@ static void difference_sentence(report_page *p, const pclr_comparison *c, size_t
     pclr_estimate d = c->difference[m * count + at];
     text list = {0};
     if (!d.defined) return;
-    text_add(&p->out, "<li>Macro AUROC of <b>");
+    text_add(&p->out, "<li>%s of <b>", c->classes > 1 ? "Macro AUROC" : "AUROC");
     html_escape(&p->out, page_name(p, m));
     text_add(&p->out, "</b> minus that of <b>");
     html_escape(&p->out, page_name(p, 0));

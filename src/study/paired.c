@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "dataset/dataset.h"
-#include "eval/auroc.h"
+#include "eval/ranking.h"
 
 enum { DRAWS = 1000, MAX_SEEDS = 64 };
 
@@ -81,13 +81,16 @@ typedef struct table {
     size_t records, patients;
     size_t *row;                  /* [records] of the dataset, those of a patient in a row */
     size_t *patient_begin;        /* [patients + 1] */
-    double *score[2 * MAX_SEEDS]; /* [records][classes]: one side's seeds, then the other's */
-    size_t files;
+    double *score[2 * MAX_SEEDS]; /* [dataset records][classes]: one side's seeds, then the other's */
+    ranking *rank;                /* [files][classes] of the records, sorted once for all draws */
+    size_t files, ranks;
 } table;
 
 static void table_free(table *t)
 {
     for (size_t k = 0; k < t->files; k++) mem_free(t->score[k]);
+    for (size_t k = 0; k < t->ranks; k++) ranking_free(&t->rank[k]);
+    mem_free(t->rank);
     mem_free(t->row);
     mem_free(t->patient_begin);
 }
@@ -161,49 +164,66 @@ static pclr_status group_rows(table *t, const pclr_dataset *dataset, pclr_error 
     return PCLR_OK;
 }
 
-/* ---- the bootstrap ---- */
-
-typedef struct draw {
-    size_t *row; /* [records drawn] */
-    size_t records, capacity;
-    double *score;
-    uint8_t *label;
-} draw;
-
-static pclr_status macro(const table *t, const draw *d, size_t file, double *value, pclr_error *error)
+static pclr_status rank_files(table *t, pclr_error *error)
 {
     size_t classes = t->labels->classes;
-    auroc_average average;
-    for (size_t k = 0; k < d->records; k++) {
-        memcpy(d->score + k * classes, t->score[file] + d->row[k] * classes, classes * sizeof *d->score);
-        memcpy(d->label + k * classes, t->labels->value + d->row[k] * classes, classes);
+    double *score = NULL;
+    uint8_t *label = NULL;
+    pclr_status status;
+    TRY_GOTO(mem_alloc(&score, t->records, sizeof *score, error));
+    TRY_GOTO(mem_alloc(&label, t->records, sizeof *label, error));
+    TRY_GOTO(mem_alloc(&t->rank, t->files * classes, sizeof *t->rank, error));
+    for (; t->ranks < t->files * classes; t->ranks++) {
+        size_t file = t->ranks / classes, c = t->ranks % classes;
+        for (size_t k = 0; k < t->records; k++) {
+            score[k] = t->score[file][t->row[k] * classes + c];
+            label[k] = t->labels->value[t->row[k] * classes + c];
+        }
+        TRY_GOTO(ranking_create(&t->rank[t->ranks], score, label, t->records, 1, 1, error));
     }
-    TRY(auroc_macro(d->score, d->label, d->records, classes, &average, NULL, error));
-    *value = average.macro;
-    return PCLR_OK;
+done:
+    mem_free(score);
+    mem_free(label);
+    return status;
 }
 
-/* Mean over drawn seeds of one side's macro AUROC; `first`: index of its first file. random NULL: every seed once. */
-static pclr_status side(const table *t, const draw *d, size_t first, size_t seeds, rng *random, double *value, pclr_error *error)
+/* ---- the bootstrap ---- */
+
+/* Macro AUROC of a file over the classes that are defined under weight[records]; NaN: none is. */
+static double macro(const table *t, const uint16_t *weight, size_t file)
+{
+    size_t classes = t->labels->classes, known = 0;
+    double sum = 0.0;
+    for (size_t c = 0; c < classes; c++) {
+        double value = ranking_measure(&t->rank[file * classes + c], weight, 0).auroc;
+        if (isnan(value)) continue;
+        sum += value;
+        known++;
+    }
+    return known ? sum / (double)known : NAN;
+}
+
+/* Mean over drawn seeds of one side's macro AUROC; `first`: index of its first file. */
+static double side(const table *t, const uint16_t *weight, size_t first, size_t seeds, rng *random)
 {
     double sum = 0.0, one[MAX_SEEDS];
     bool known[MAX_SEEDS] = {false};
     for (size_t k = 0; k < seeds; k++) {
-        size_t seed = random ? (size_t)rng_below(random, seeds) : k;
-        if (!known[seed]) TRY(macro(t, d, first + seed, &one[seed], error));
+        size_t seed = (size_t)rng_below(random, seeds);
+        if (!known[seed]) one[seed] = macro(t, weight, first + seed);
         known[seed] = true;
         sum += one[seed] / (double)seeds;
     }
-    *value = sum;
-    return PCLR_OK;
+    return sum;
 }
 
-static void draw_patients(const table *t, draw *d, rng *random)
+/* weight[records]: how often the patient of each was drawn. */
+static void draw_patients(const table *t, uint16_t *weight, rng *random)
 {
-    d->records = 0;
+    memset(weight, 0, t->records * sizeof *weight);
     for (size_t k = 0; k < t->patients; k++) {
         size_t p = (size_t)rng_below(random, t->patients);
-        for (size_t r = t->patient_begin[p]; r < t->patient_begin[p + 1] && d->records < d->capacity; r++) d->row[d->records++] = t->row[r];
+        for (size_t r = t->patient_begin[p]; r < t->patient_begin[p + 1]; r++) weight[r]++;
     }
 }
 
@@ -215,32 +235,23 @@ static int compare_doubles(const void *a, const void *b)
 
 static pclr_status bootstrap(const table *t, size_t ours, size_t theirs, double interval[2], pclr_error *error)
 {
-    size_t largest = 0, classes = t->labels->classes, kept = 0;
+    size_t kept = 0;
     double *difference = NULL;
-    draw d = {0};
+    uint16_t *weight = NULL;
     pclr_status status;
-    for (size_t p = 0; p < t->patients; p++)
-        if (t->patient_begin[p + 1] - t->patient_begin[p] > largest) largest = t->patient_begin[p + 1] - t->patient_begin[p];
-    d.capacity = t->patients * largest;
-    TRY_GOTO(mem_alloc(&d.row, d.capacity, sizeof *d.row, error));
-    TRY_GOTO(mem_alloc(&d.score, d.capacity, classes * sizeof *d.score, error));
-    TRY_GOTO(mem_alloc(&d.label, d.capacity, classes, error));
+    TRY_GOTO(mem_alloc(&weight, t->records, sizeof *weight, error));
     TRY_GOTO(mem_alloc(&difference, DRAWS, sizeof *difference, error));
     for (uint64_t k = 0; k < DRAWS; k++) {
         rng random = rng_make(1, "paired", k);
-        double a, b;
-        draw_patients(t, &d, &random);
-        TRY_GOTO(side(t, &d, 0, ours, &random, &a, error));
-        TRY_GOTO(side(t, &d, ours, theirs, &random, &b, error));
+        draw_patients(t, weight, &random);
+        double a = side(t, weight, 0, ours, &random), b = side(t, weight, ours, theirs, &random);
         if (isfinite(a - b)) difference[kept++] = a - b;
     }
     qsort(difference, kept, sizeof *difference, compare_doubles);
     interval[0] = kept ? difference[(size_t)(0.025 * (double)(kept - 1))] : NAN;
     interval[1] = kept ? difference[(size_t)ceil(0.975 * (double)(kept - 1))] : NAN;
 done:
-    mem_free(d.row);
-    mem_free(d.score);
-    mem_free(d.label);
+    mem_free(weight);
     mem_free(difference);
     return status;
 }
@@ -269,6 +280,7 @@ static pclr_status compare_ways(const pclr_dataset *dataset, const way *ours, co
             if (status != PCLR_OK) goto done;
         }
     TRY_GOTO(group_rows(&t, dataset, error));
+    if (t.records > 0) TRY_GOTO(rank_files(&t, error));
     if (t.records > 0) TRY_GOTO(bootstrap(&t, ours->seeds, theirs->seeds, interval, error));
     describe(ours, name[0]);
     describe(theirs, name[1]);

@@ -602,9 +602,9 @@ def check_class(check, info, entry, c, s, r, threshold):
 
 def group_rows(kind, name, s):
     if kind == "sex":
-        return np.flatnonzero(s.sex == ["male", "female"].index(name))
+        return np.flatnonzero(s.sex == {"male": 0, "female": 1, "unknown": 255}[name])
     if kind == "age":
-        low, high = {"under 40": (0, 40), "40-59": (40, 60), "60-74": (60, 75), "75 and over": (75, 1000)}[name]
+        low, high = {"under 40": (0, 40), "40-59": (40, 60), "60-74": (60, 75), "75 and over": (75, 1000), "unknown": (-1, 0)}[name]
         return np.flatnonzero((s.age >= low) & (s.age < high))
     source = np.array([x or "unknown" for x in s.source])
     return np.flatnonzero((source == name) == (kind == "source"))
@@ -627,7 +627,8 @@ def check_group(check, info, g, s):
 
 
 def expected_groups(s):
-    out = [("sex", n) for n in ("male", "female")] + [("age", n) for n in ("under 40", "40-59", "60-74", "75 and over")]
+    out = [("sex", n) for n in ("male", "female")] + [("sex", "unknown")] * int((s.sex < 2).any())
+    out += [("age", n) for n in ("under 40", "40-59", "60-74", "75 and over")] + [("age", "unknown")] * int((s.age >= 0).any())
     sources = list(dict.fromkeys(x or "unknown" for x in s.source))
     if len(sources) > 1:
         out += [(k, n) for k in ("source", "without source") for n in sources]
