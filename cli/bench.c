@@ -146,7 +146,47 @@ static pclr_status one_lead(pclr_record **single, const pclr_record *record, pcl
     return PCLR_OK;
 }
 
-/* Beats of one lead; marks and features of 12 x 5000 records in memory, on one core. */
+enum { HALF_HOURS = 48, HALF_HOUR = 1800 };
+
+/* Seconds of `times` computations of all marks; the least of two rounds. */
+static pclr_status seconds_of_marks(bench *b, const pclr_record *record, int times, double *seconds)
+{
+    const pclr_fiducial_options one_thread = {.threads = 1};
+    *seconds = INFINITY;
+    for (int round = 0; round < 2; round++) {
+        double start = now();
+        for (int k = 0; k < times; k++) {
+            pclr_fiducials *marks = NULL;
+            pclr_status status = pclr_fiducials_compute(&marks, record, &one_thread, &b->error);
+            pclr_fiducials_destroy(&marks);
+            if (status != PCLR_OK) return status;
+        }
+        *seconds = fmin(*seconds, now() - start);
+    }
+    return PCLR_OK;
+}
+
+/* Marks of a day in one lead at 250 Hz as a multiple of the time of its 48 half hours one by one. */
+static pclr_status measure_day(bench *b)
+{
+    pclr_simulate_options options = {.seed = 1, .rate = 250, .seconds = HALF_HOUR};
+    pclr_record *source = NULL, *part = NULL, *day = NULL;
+    double whole = 0, parts = 0;
+    pclr_status status = pclr_simulate_record(&source, 0, &options, &b->error);
+    if (status == PCLR_OK) status = one_lead(&part, source, &b->error);
+    if (status == PCLR_OK) status = pclr_record_create(&day, "day", part->rate, 1, HALF_HOURS * part->samples, &b->error);
+    for (size_t k = 0; status == PCLR_OK && k < HALF_HOURS; k++)
+        memcpy(day->signal + k * part->samples, part->signal, part->samples * sizeof *part->signal);
+    if (status == PCLR_OK) status = seconds_of_marks(b, part, HALF_HOURS, &parts);
+    if (status == PCLR_OK) status = seconds_of_marks(b, day, 1, &whole);
+    if (status == PCLR_OK) tell(b, "fiducials_day", whole / parts, "x", 1.2);
+    pclr_record_destroy(&day);
+    pclr_record_destroy(&part);
+    pclr_record_destroy(&source);
+    return status;
+}
+
+/* Beats of one lead; marks and features of 12 x 5000 records in memory, on one core; marks of a day. */
 static pclr_status physiology(bench *b)
 {
     pclr_record *record[TRACES] = {NULL}, *single[TRACES] = {NULL};
@@ -160,6 +200,7 @@ static pclr_status physiology(bench *b)
     if (status == PCLR_OK) status = measure_marks(b, single, "r_peaks", &r_only, false, NAN);
     if (status == PCLR_OK) status = measure_marks(b, record, "fiducials", &all, false, NAN);
     if (status == PCLR_OK) status = measure_marks(b, record, "features", &all, true, 1.0);
+    if (status == PCLR_OK) status = measure_day(b);
     for (size_t k = 0; k < TRACES; k++) {
         pclr_record_destroy(&single[k]);
         pclr_record_destroy(&record[k]);
