@@ -27,8 +27,6 @@ import recordings
 import rows
 import weights
 
-P_THRESHOLD = -0.3  # logit above which P is reported, chosen on the halves
-
 
 def make_rows(a):
     learn, measure = rows.make(recordings.Library(a.library), a.data)
@@ -46,11 +44,11 @@ def load(a):
 def train(table, strip, chosen):
     beat = networks.train_beat(table, chosen)
     marked = chosen & table.marked
-    return beat, networks.train_points(table, strip, beat, marked)
+    return beat, networks.train_presence(table, chosen), networks.train_points(table, strip, beat, marked)
 
 
 
-def report(table, strip, beat, points, chosen):
+def report(table, strip, beat, presence, points, chosen):
     """Errors in ms and presence in % of the rows `chosen`, by source; a beat counts in the errors when it lies within 150 ms."""
     for source in ("ludb", "qtdb"):
         index = table.subset(chosen & (table.rows["source"] == source))
@@ -60,16 +58,17 @@ def report(table, strip, beat, points, chosen):
         error = 4.0 * (place - y[:, : networks.POINTS])
         error[np.abs(error) > 150] = np.nan
         line = ", ".join(f"{n} {np.nanmean(e):+.1f}±{np.nanstd(e):.1f}" for n, e in zip(recordings.POINTS, error.T))
-        for name, column, threshold in (("P", recordings.P_PRESENT, P_THRESHOLD), ("T", recordings.T_PRESENT, 0.0)):
-            said, true = first[:, column].numpy() > threshold, y[:, column]
+        score = {recordings.P_PRESENT: networks.p_score(table, presence, table.rhythm[index]), recordings.T_PRESENT: first[:, -1]}
+        for name, column in (("P", recordings.P_PRESENT), ("T", recordings.T_PRESENT)):
+            said, true = score[column].numpy() > 0, y[:, column]
             hit, false, missed = (said & (true == 1)).sum(), (said & (true == 0)).sum(), (~said & (true == 1)).sum()
             line += f"; {name} sensitivity {100 * hit / (hit + missed):.2f} F1 {200 * hit / (2 * hit + false + missed):.2f}"
         print(f"{source}: {line}", flush=True)
 
 
-def report_rhythm(a, table, beat):
+def report_rhythm(a, table, presence):
     measure = dict(np.load(os.path.join(a.work, "measure.npz")))
-    said = networks.estimate(table, beat, torch.tensor(measure["x"]))[:, recordings.P_PRESENT].numpy() > P_THRESHOLD
+    said = networks.p_score(table, presence, torch.tensor(measure["x"][:, networks.RHYTHM])).numpy() > 0
     true = measure["y"][:, recordings.P_PRESENT]
     for kind, name in ((rows.AS_RECORDED, "twelve leads"), (rows.FEWER_LEADS, "one or two noisy leads")):
         k = measure["kind"] == kind
@@ -81,19 +80,19 @@ def halves(a):
     table, strip = load(a)
     for h in (0, 1):
         inside = (table.rows["half"] == h) | ~table.marked
-        beat, points = train(table, strip, inside)
+        beat, presence, points = train(table, strip, inside)
         print(f"trained on half {h}, measured on half {1 - h}")
-        report(table, strip, beat, points, ~inside & (table.rows["kind"] == rows.AS_RECORDED))
-        report_rhythm(a, table, beat)
-        torch.save((beat, points), os.path.join(a.work, f"half{h}.pt"))
-        weights.write(os.path.join(a.work, f"half{h}.c"), table, beat, points, P_THRESHOLD)
+        report(table, strip, beat, presence, points, ~inside & (table.rows["kind"] == rows.AS_RECORDED))
+        report_rhythm(a, table, presence)
+        torch.save((beat, presence, points), os.path.join(a.work, f"half{h}.pt"))
+        weights.write(os.path.join(a.work, f"half{h}.c"), table, beat, presence, points)
 
 
 def everything(a):
     table, strip = load(a)
-    beat, points = train(table, strip, np.ones(len(table.y), bool))
-    torch.save((beat, points), os.path.join(a.work, "all.pt"))
-    weights.write(a.output, table, beat, points, P_THRESHOLD)
+    beat, presence, points = train(table, strip, np.ones(len(table.y), bool))
+    torch.save((beat, presence, points), os.path.join(a.work, "all.pt"))
+    weights.write(a.output, table, beat, presence, points)
 
 
 def main():

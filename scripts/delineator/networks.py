@@ -13,6 +13,8 @@ POINTS = 8
 GRID = 4  # working samples between the places that the beat network weighs
 BLUR = 5.0  # working samples: standard deviation of the label on that grid
 OWN = np.r_[0:71, 107:239]  # inputs that change sign with the lead
+CONTEXT = 5  # inputs behind the beat's own, seen by the presence network alone
+RHYTHM = np.r_[107:381]  # what the presence network sees, the first 132 its lead's own
 HALF = 15
 STEP = [2, 2, 2, 1, 1, 3, 3, 3]  # of what a point network sees, working samples
 FINE = [0, 0, 0, 1, 1, 0, 0, 0]  # whether it sees the lead and the slopes at QRS scale
@@ -25,7 +27,8 @@ class Table:
 
     def __init__(self, rows):
         self.rows = rows
-        self.x, self.y = torch.tensor(rows["x"]), torch.tensor(rows["y"])
+        self.x, self.y = torch.tensor(rows["x"][:, :-CONTEXT]), torch.tensor(rows["y"])
+        self.rhythm = torch.tensor(rows["x"][:, RHYTHM])
         self.marked = np.isin(rows["source"], ("ludb", "qtdb"))
         points = rows["y"][:, :POINTS]
         self.mean, self.sd = self.x.mean(0), self.x.std(0) + 0.02
@@ -107,6 +110,32 @@ def decode(table, o):
 def estimate(table, net, x):
     with torch.no_grad():
         return torch.cat([decode(table, net((part - table.mean) / table.sd)) for part in x.split(8192)])
+
+
+# ---- presence of P -----------------------------------------------------------------------------------------------
+
+
+def train_presence(table, chosen, seed=0, epochs=5, noise=0.3):
+    """Of P, apart from the beat network: from the beat without its complex, its neighbours and the rhythm."""
+    torch.manual_seed(seed)
+    y, own = table.y[:, P_PRESENT], 132
+    table.rhythm_mean, table.rhythm_sd = table.rhythm.mean(0), table.rhythm.std(0) + 0.02
+    net = mlp(len(RHYTHM), (48, 24), 1, (0.2, 0.2))
+
+    def loss(rows):
+        x, turned = table.rhythm[rows], (torch.rand(len(rows)) < 0.5)[:, None]
+        x = torch.cat([torch.where(turned, -x[:, :own], x[:, :own]), x[:, own:]], 1)
+        x = (x - table.rhythm_mean) / table.rhythm_sd
+        said = net(x + noise * torch.randn_like(x))[:, 0]
+        return (F.binary_cross_entropy_with_logits(said, y[rows], reduction="none") * table.weight[rows]).mean()
+
+    return run(net, table.subset(chosen & ~np.isnan(table.rows["y"][:, P_PRESENT])), epochs, 512, 3e-3, loss)
+
+
+def p_score(table, presence, x):
+    """Above 0: P is there. x: columns RHYTHM of the rows."""
+    with torch.no_grad():
+        return presence((x - table.rhythm_mean) / table.rhythm_sd)[:, 0]
 
 
 # ---- one point --------------------------------------------------------------------------------------------------

@@ -14,12 +14,11 @@ def dense(net):
     return [(m.weight.detach().numpy().copy(), m.bias.detach().numpy().copy()) for m in net if hasattr(m, "weight")]
 
 
-def beat_layers(table, net, p_threshold):
-    """The scaling of the inputs goes into the first layer, the threshold of P's presence into the last bias."""
-    (w, b), second, (w3, b3) = dense(net)
-    w = w / table.sd.numpy()[None]
-    b3[-2] -= p_threshold
-    return [(w, b - w @ table.mean.numpy()), second, (w3, b3)]
+def scaled_layers(net, mean, sd):
+    """The scaling of the inputs goes into the first layer."""
+    (w, b), *rest = dense(net)
+    w = w / sd.numpy()[None]
+    return [(w, b - w @ mean.numpy()), *rest]
 
 
 def quantise(w):
@@ -50,12 +49,14 @@ def entry(name, net):
     return "{" + ", ".join(f"{{{w.shape[1]}, {w.shape[0]}, {name}_w{k}, {name}_s{k}, {name}_b{k}}}" for k, (w, _) in enumerate(net)) + "}"
 
 
-def write(path, table, beat, points, p_threshold):
-    whole, parts = beat_layers(table, beat, p_threshold), [dense(n) for n in points]
+def write(path, table, beat, presence, points):
+    whole, parts = scaled_layers(beat, table.mean, table.sd), [dense(n) for n in points]
+    p_layers = scaled_layers(presence, table.rhythm_mean, table.rhythm_sd)
     grids = ", ".join(f"{{{int(g[0])}, {len(g)}}}" for g in table.grids)
     with open(path, "w") as f:
-        f.write(HEAD + layers("beat", whole) + "".join(layers(f"point{p}", n) for p, n in enumerate(parts)))
+        f.write(HEAD + layers("beat", whole) + layers("presence", p_layers) + "".join(layers(f"point{p}", n) for p, n in enumerate(parts)))
         f.write(f"\nconst network_table delineator_beat[NETWORK_LAYERS] = {entry('beat', whole)};\n")
+        f.write(f"const network_table delineator_presence[NETWORK_LAYERS] = {entry('presence', p_layers)};\n")
         f.write("const network_table delineator_point[POINTS][NETWORK_LAYERS] = {\n"
                 + "".join(f"    {entry(f'point{p}', n)},\n" for p, n in enumerate(parts)) + "};\n")
         f.write(f"const delineator_grid delineator_place[POINTS] = {{{grids}}};\n")

@@ -9,7 +9,8 @@
 
 enum {
     STRIP_BEFORE = 120,
-    STRIP = 311,    /* working samples around the centre: -480 to +760 ms */
+    STRIP = 311, /* working samples around the centre: -480 to +760 ms */
+    INPUTS = WINDOW_INPUTS + WINDOW_CONTEXT,
     STRIP_KINDS = 4 /* the lead raw, the lead smoothed, both in QRS heights; slopes of all leads, fine and coarse */
 };
 
@@ -20,7 +21,7 @@ long delineator_windows(const float *signal, long leads, long samples, double ra
 
 int delineator_inputs(void)
 {
-    return WINDOW_INPUTS;
+    return INPUTS;
 }
 
 int delineator_strip(void)
@@ -52,7 +53,9 @@ static void fill_all(window_source *s, size_t leads, float *input, float *strip)
     for (size_t l = 0; l < leads; l++) {
         window_lead(s, l);
         for (size_t k = 0; k < beats; k++) {
-            window_fill(s, k, input + (l * beats + k) * WINDOW_INPUTS);
+            float *row = input + (l * beats + k) * INPUTS;
+            window_fill(s, k, row);
+            window_context(s, k, row + WINDOW_INPUTS);
             fill_strip(s, s->beats->centre[k], strip + (l * beats + k) * STRIP_KINDS * STRIP);
         }
     }

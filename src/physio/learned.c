@@ -19,7 +19,7 @@ static const float REACH = 120.0F, REACH_AFTER = 190.0F; /* points stay within t
 static const float MIN_SHARE = 0.04F;                    /* of the lead's QRS height, below which a beat is not seen in the lead */
 
 typedef struct learner {
-    network beat, point[POINTS];
+    network beat, presence, point[POINTS];
     window_source source;
     bool plain;
 } learner;
@@ -27,6 +27,7 @@ typedef struct learner {
 static void learner_free(learner *l)
 {
     network_free(&l->beat);
+    network_free(&l->presence);
     for (size_t p = 0; p < POINTS; p++) network_free(&l->point[p]);
     window_source_free(&l->source);
 }
@@ -36,6 +37,7 @@ static pclr_status learner_create(learner *l, const working *w, const beat_list 
     memset(l, 0, sizeof *l);
     l->plain = plain;
     TRY(network_create(&l->beat, delineator_beat, error));
+    TRY(network_create(&l->presence, delineator_presence, error));
     for (size_t p = 0; p < POINTS; p++) TRY(network_create(&l->point[p], delineator_point[p], error));
     return window_source_create(&l->source, w, beats, error);
 }
@@ -114,15 +116,17 @@ static float best_place(const delineator_grid *grid, const float *score)
     return (float)grid->first + (float)PLACE_STEP * ((float)best + shift);
 }
 
-static void first_estimates(const learner *l, const float *input, size_t rows, estimate *e)
+static void first_estimates(const learner *l, size_t first, const float *input, size_t rows, estimate *e)
 {
-    float output[NETWORK_ROWS * NETWORK_WIDEST];
+    float output[NETWORK_ROWS * NETWORK_WIDEST], seen[NETWORK_ROWS * WINDOW_PRESENCE], present[NETWORK_ROWS];
     size_t outputs = delineator_beat[NETWORK_LAYERS - 1].outputs;
     network_apply(&l->beat, input, rows, output, l->plain);
+    for (size_t r = 0; r < rows; r++) window_presence(&l->source, first + r, input + r * WINDOW_INPUTS, seen + r * WINDOW_PRESENCE);
+    network_apply(&l->presence, seen, rows, present, l->plain);
     for (size_t r = 0; r < rows; r++) {
         const float *score = output + r * outputs;
         for (size_t p = 0; p < POINTS; score += delineator_place[p++].count) e[r].point[p] = best_place(&delineator_place[p], score);
-        e[r].p = score[0] > 0.0F;
+        e[r].p = present[r] > 0.0F;
         e[r].t = score[1] > 0.0F;
     }
 }
@@ -199,7 +203,7 @@ static void delineate_rows(const learner *l, size_t first, size_t rows, pclr_bea
     float input[NETWORK_ROWS * WINDOW_INPUTS];
     estimate e[NETWORK_ROWS];
     for (size_t r = 0; r < rows; r++) window_fill(&l->source, first + r, input + r * WINDOW_INPUTS);
-    first_estimates(l, input, rows, e);
+    first_estimates(l, first, input, rows, e);
     for (int round = 0; round < ROUNDS; round++) move_points(l, first, input, rows, e);
     for (size_t r = 0; r < rows; r++) set_beat(&l->source, first + r, &e[r], &beat[first + r]);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * P, QRS and T of known beats by two kinds of small networks: the first sees the whole beat (physio/window.h) and says which waves are
+ * P, QRS and T of known beats by three kinds of small networks: the first sees the whole beat (physio/window.h) and says whether T is
  * there and, for each of eight points, how well every place on a grid of 16 ms suits it; the second, one network a point, looks at +-60
- * to +-180 ms around the best place and moves it. Weights: delineator_weights.c, by scripts/train_delineator.py from LUDB, QTDB and
+ * to +-180 ms around the best place and moves it; the third, which also
+ * sees the rhythm, says whether P is there. Weights: delineator_weights.c, by scripts/train_delineator.py from LUDB, QTDB and
  * rhythm labels; data, split and figures on records that were not learned from: docs/physiology.md.
  */
 #ifndef PCLR_PHYSIO_LEARNED_H
@@ -32,8 +33,10 @@ typedef struct delineator_grid {
     size_t count; /* of places, PLACE_STEP apart; at least 3 */
 } delineator_grid;
 extern const delineator_grid delineator_place[POINTS];
-/* Its outputs: the scores of the places of all points one after the other, then the presence of P and of T (above 0: there). */
+/* Its outputs: the scores of the places of all points one after the other, then the presence of P (not used) and of T (above 0: there). */
 extern const network_table delineator_beat[NETWORK_LAYERS];
+/* Presence of P (above 0: there) by what window_presence gives. */
+extern const network_table delineator_presence[NETWORK_LAYERS];
 extern const network_table delineator_point[POINTS][NETWORK_LAYERS];
 extern const float delineator_spread[POINTS]; /* working samples: the unit in which the point networks answer */
 

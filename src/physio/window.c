@@ -98,6 +98,47 @@ static void average_windows(const float *window, size_t beats, float *mean)
     }
 }
 
+/* What comes before the complex, its mean taken away, brought to length 1. */
+static void unit_atrial(const float *window, float *unit)
+{
+    float mean = 0.0F, square = 1e-6F;
+    for (size_t j = 0; j < WINDOW_ATRIAL; j++) mean += window[j] / (float)WINDOW_ATRIAL;
+    for (size_t j = 0; j < WINDOW_ATRIAL; j++) square += (window[j] - mean) * (window[j] - mean);
+    for (size_t j = 0; j < WINDOW_ATRIAL; j++) unit[j] = (window[j] - mean) / sqrtf(square);
+}
+
+static void slide(const float *window, size_t beat, double sign, double *sum, double *squares)
+{
+    float unit[WINDOW_ATRIAL];
+    unit_atrial(window + beat * WINDOW_WAVE, unit);
+    for (size_t j = 0; j < WINDOW_ATRIAL; j++) {
+        sum[j] += sign * (double)unit[j];
+        *squares += sign * (double)(unit[j] * unit[j]);
+    }
+}
+
+/* alike[k][0]: mean correlation of the beat k with its neighbours before the complex; [1]: of all pairs of these. P waves keep their
+ * place before the complex, fibrillation and noise do not. */
+static void measure_likeness(const float *window, size_t beats, float *alike)
+{
+    double sum[WINDOW_ATRIAL] = {0}, squares = 0.0;
+    size_t first = 0, last = 0;
+    for (size_t k = 0; k < beats; k++) {
+        for (; last < beats && last <= k + NEIGHBOURS; last++) slide(window, last, 1.0, sum, &squares);
+        for (; first + NEIGHBOURS < k; first++) slide(window, first, -1.0, sum, &squares);
+        float unit[WINDOW_ATRIAL];
+        double own = 0.0, all = 0.0, n = (double)(last - first), length = 0.0;
+        unit_atrial(window + k * WINDOW_WAVE, unit);
+        for (size_t j = 0; j < WINDOW_ATRIAL; j++) {
+            own += (double)unit[j] * sum[j];
+            all += sum[j] * sum[j];
+            length += (double)(unit[j] * unit[j]);
+        }
+        alike[2 * k] = n > 1.0 ? (float)((own - length) / (n - 1.0)) : 0.0F;
+        alike[2 * k + 1] = n > 1.0 ? (float)((all - squares) / (n * (n - 1.0))) : 0.0F;
+    }
+}
+
 pclr_status window_source_create(window_source *s, const working *w, const beat_list *beats, pclr_error *error)
 {
     float *a = NULL, *b = NULL;
@@ -113,9 +154,12 @@ pclr_status window_source_create(window_source *s, const working *w, const beat_
     TRY_GOTO(mem_alloc(&a, w->samples, sizeof(float), error));
     TRY_GOTO(mem_alloc(&b, w->samples, sizeof(float), error));
     for (size_t k = 0; k < 4; k++) TRY_GOTO(mem_alloc(windows[k], beats->count * WINDOW_WAVE, sizeof(float), error));
+    TRY_GOTO(mem_alloc(&s->pool_alike, beats->count * 2, sizeof(float), error));
+    TRY_GOTO(mem_alloc(&s->wave_alike, beats->count * 2, sizeof(float), error));
     pool_leads(s, a, b);
     cut_windows(s, s->coarse, false, 2.0F, s->pool);
     average_windows(s->pool, beats->count, s->pool_mean);
+    measure_likeness(s->pool, beats->count, s->pool_alike);
 done:
     mem_free(a);
     mem_free(b);
@@ -125,7 +169,8 @@ done:
 
 void window_source_free(window_source *s)
 {
-    float **all[] = {&s->smooth, &s->height, &s->fine, &s->coarse, &s->pool, &s->pool_mean, &s->wave, &s->wave_mean};
+    float **all[] = {&s->smooth,    &s->height, &s->fine,      &s->coarse,     &s->pool,
+                     &s->pool_mean, &s->wave,   &s->wave_mean, &s->pool_alike, &s->wave_alike};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) mem_release(all[k]);
 }
 
@@ -134,6 +179,7 @@ void window_lead(window_source *s, size_t lead)
     s->lead = lead;
     cut_windows(s, s->smooth + lead * s->w->samples, true, 1.0F / s->height[lead], s->wave);
     average_windows(s->wave, s->beats->count, s->wave_mean);
+    measure_likeness(s->wave, s->beats->count, s->wave_alike);
 }
 
 static float *fill_complex(const window_source *s, size_t centre, float *input)
@@ -154,6 +200,24 @@ static float interval(const beat_list *beats, size_t from, size_t to)
     return to < beats->count && from < to ? fminf((float)(beats->centre[to] - beats->centre[from]) / (float)WORKING_RATE, 2.0F) : 1.0F;
 }
 
+/* Mean difference of successive intervals around a beat over the mean interval, compressed; premature beats raise it less than
+ * fibrillation, in which every interval differs. */
+static float irregularity(const beat_list *beats, size_t beat)
+{
+    size_t first = beat > NEIGHBOURS ? beat - NEIGHBOURS : 0,
+           last = beat + NEIGHBOURS < beats->count ? beat + NEIGHBOURS : beats->count - 1;
+    float differences[2 * NEIGHBOURS + 1], mean = 0.0F;
+    size_t n = 0;
+    for (size_t k = first; k + 2 <= last; k++) {
+        float a = interval(beats, k, k + 1), b = interval(beats, k + 1, k + 2);
+        differences[n++] = fabsf(a - b) / (a + b);
+    }
+    if (n == 0) return 0.2F;
+    /* Mean of the roots, squared: a few premature beats weigh less. */
+    for (size_t k = 0; k < n; k++) mean += sqrtf(differences[k]) / (float)n;
+    return compress(4.0F * mean * mean);
+}
+
 void window_fill(const window_source *s, size_t beat, float *input)
 {
     const float *waves[] = {s->wave, s->wave_mean, s->pool, s->pool_mean};
@@ -165,4 +229,18 @@ void window_fill(const window_source *s, size_t beat, float *input)
     input[2] = beat > 1 ? interval(beats, beat - 2, beat - 1) : 1.0F;
     input[3] = interval(beats, beat + 1, beat + 2);
     input[4] = compress(s->height[s->lead]);
+}
+
+void window_context(const window_source *s, size_t beat, float *context)
+{
+    context[0] = irregularity(s->beats, beat);
+    memcpy(context + 1, s->pool_alike + 2 * beat, 2 * sizeof *context);
+    memcpy(context + 3, s->wave_alike + 2 * beat, 2 * sizeof *context);
+}
+
+void window_presence(const window_source *s, size_t beat, const float *input, float *presence)
+{
+    size_t taken = WINDOW_PRESENCE - WINDOW_CONTEXT;
+    memcpy(presence, input + WINDOW_INPUTS - taken, taken * sizeof *presence);
+    window_context(s, beat, presence + taken);
 }
