@@ -115,10 +115,12 @@ def estimate(table, net, x):
 # ---- presence of P -----------------------------------------------------------------------------------------------
 
 
-def train_presence(table, chosen, seed=0, epochs=5, noise=0.3):
-    """Of P, apart from the beat network: from the beat without its complex, its neighbours and the rhythm."""
+def train_presence(table, chosen, rhythm_weight, seed=0, epochs=5, noise=0.3):
+    """Of P, apart from the beat network: from the beat without its complex, its neighbours and the rhythm. Rows with a rhythm label alone
+    count rhythm_weight times."""
     torch.manual_seed(seed)
     y, own = table.y[:, P_PRESENT], 132
+    weight = table.weight * torch.tensor(np.where(table.marked, 1.0, rhythm_weight).astype(np.float32))
     table.rhythm_mean, table.rhythm_sd = table.rhythm.mean(0), table.rhythm.std(0) + 0.02
     net = mlp(len(RHYTHM), (48, 24), 1, (0.2, 0.2))
 
@@ -127,7 +129,7 @@ def train_presence(table, chosen, seed=0, epochs=5, noise=0.3):
         x = torch.cat([torch.where(turned, -x[:, :own], x[:, :own]), x[:, own:]], 1)
         x = (x - table.rhythm_mean) / table.rhythm_sd
         said = net(x + noise * torch.randn_like(x))[:, 0]
-        return (F.binary_cross_entropy_with_logits(said, y[rows], reduction="none") * table.weight[rows]).mean()
+        return (F.binary_cross_entropy_with_logits(said, y[rows], reduction="none") * weight[rows]).mean()
 
     return run(net, table.subset(chosen & ~np.isnan(table.rows["y"][:, P_PRESENT])), epochs, 512, 3e-3, loss)
 
