@@ -183,6 +183,28 @@ static pclr_status print_split(bool json, const pclr_dataset *d, size_t split, p
     return PCLR_OK;
 }
 
+/* How many recordings each of the recorders' measurements is known of. */
+static pclr_status print_measurements(bool json, const pclr_dataset *d, pclr_error *error)
+{
+    pclr_measurements *m = NULL;
+    pclr_status status = pclr_dataset_measurements(d, &m, error);
+
+    if (status != PCLR_OK) return status;
+    for (size_t k = 0; k < m->columns; k++) {
+        size_t known = 0;
+        for (size_t r = 0; r < m->records; r++) known += m->value[r * m->columns + k] == m->value[r * m->columns + k];
+        if (json) {
+            printf("%s", k ? ", " : "");
+            cli_json_string(stdout, m->name[k]);
+            printf(": %zu", known);
+        } else {
+            printf("%s%s (%s) %zu%s", k ? ", " : "measurements   ", m->name[k], m->unit[k], known, k + 1 == m->columns ? "\n" : "");
+        }
+    }
+    pclr_measurements_destroy(&m);
+    return PCLR_OK;
+}
+
 static int dataset_info(cli_context *c, const char *path)
 {
     pclr_error error = {0};
@@ -208,6 +230,8 @@ static int dataset_info(cli_context *c, const char *path)
     for (size_t k = 0; status == PCLR_OK && k < pclr_dataset_tasks(d); k++) status = print_task(p.json, d, k, &error);
     if (p.json) printf("}, \"splits\": {");
     for (size_t k = 0; status == PCLR_OK && k < pclr_dataset_splits(d); k++) status = print_split(p.json, d, k, &error);
+    if (p.json) printf("}, \"measurements\": {");
+    if (status == PCLR_OK) status = print_measurements(p.json, d, &error);
     if (p.json) printf("}}\n");
     pclr_dataset_destroy(&d);
     return status == PCLR_OK ? CLI_DONE : cli_fail(c, &error);
@@ -252,9 +276,9 @@ const cli_command cli_info_command = {
     .arguments = "FILE",
     .arguments_min = 1,
     .arguments_max = 1,
-    .description =
-        "A dataset: records, sources, leads, tasks with their positives, splits. A recording: format, rate, length, leads, what its\n"
-        "header tells, what the reader tolerated. A model: classes, size of the embedding, its own description.",
+    .description = "A dataset: records, sources, leads, tasks with their positives, splits, measurements. A recording: format, rate, "
+                   "length, leads, what its\n"
+                   "header tells, what the reader tolerated. A model: classes, size of the embedding, its own description.",
     .examples = "physioclr info ptbxl.h5\n"
                 "physioclr info archive/JS00001 --json",
     .options = OPTIONS,

@@ -259,6 +259,14 @@ PCLR_API size_t pclr_dataset_tasks(const pclr_dataset *dataset);
 PCLR_API const char *pclr_dataset_task_name(const pclr_dataset *dataset, size_t task);
 PCLR_MUST_USE PCLR_API pclr_status pclr_dataset_labels(const pclr_dataset *dataset, const char *task, pclr_labels **labels, pclr_error *error);
 PCLR_API void pclr_labels_destroy(pclr_labels **labels);
+/* What the recorders measured, where an archive tells it: value[records][columns], NaN missing; columns 0 where none does. */
+typedef struct pclr_measurements {
+    size_t records, columns;
+    char **name, **unit; /* [columns] */
+    float *value;
+} pclr_measurements;
+PCLR_MUST_USE PCLR_API pclr_status pclr_dataset_measurements(const pclr_dataset *dataset, pclr_measurements **measurements, pclr_error *error);
+PCLR_API void pclr_measurements_destroy(pclr_measurements **measurements);
 PCLR_API size_t pclr_dataset_splits(const pclr_dataset *dataset);
 PCLR_API const char *pclr_dataset_split_name(const pclr_dataset *dataset, size_t split);
 /* out[records] of pclr_split values. */

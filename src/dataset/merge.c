@@ -24,9 +24,7 @@ typedef struct part {
     char *time_block;
     const char **time;
     char *rules, *seed; /* of its splits */
-    float *measure;     /* [records][columns]; NULL: none */
-    char **measure_name, **measure_unit;
-    size_t columns;
+    pclr_measurements *measures;
 } part;
 
 typedef struct merge_job {
@@ -42,21 +40,6 @@ typedef struct merge_job {
 
 /* ---- opening ---- */
 
-static pclr_status read_measures(part *p, hid_t file, pclr_error *error)
-{
-    size_t rows, names = 0, units = 0;
-
-    if (!h5_has(file, "/measurements")) return PCLR_OK;
-    TRY(h5_shape(file, "/measurements", &rows, &p->columns, error));
-    TRY(h5_get_texts(file, "/measurements", "names", &p->measure_name, &names, error));
-    TRY(h5_get_texts(file, "/measurements", "units", &p->measure_unit, &units, error));
-    if (rows != p->records || names != p->columns || units != p->columns)
-        return error_set(error, PCLR_E_FORMAT, "/measurements: %zu x %zu; expected %zu rows with a name a column", rows, p->columns,
-                         p->records);
-    TRY(mem_alloc(&p->measure, rows * p->columns, sizeof *p->measure, error));
-    return h5_read(file, "/measurements", H5T_NATIVE_FLOAT, rows, p->columns, p->measure, error);
-}
-
 static pclr_status read_extras(part *p, hid_t file, pclr_error *error)
 {
     size_t n = p->records;
@@ -71,7 +54,7 @@ static pclr_status read_extras(part *p, hid_t file, pclr_error *error)
     TRY(h5_read_texts(file, "/records/time", n, &p->time_block, p->time, error));
     TRY(h5_get_text(file, "/", "split_rules", &p->rules, error));
     TRY(h5_get_text(file, "/", "split_seed", &p->seed, error));
-    return read_measures(p, file, error);
+    return PCLR_OK;
 }
 
 static pclr_status open_part(part *p, const char *path, pclr_error *error)
@@ -84,15 +67,15 @@ static pclr_status open_part(part *p, const char *path, pclr_error *error)
     TRY(h5_open(&file, path, false, error));
     pclr_status status = read_extras(p, file, error);
     if (h5_close(&file, path, NULL) != PCLR_OK) file = -1; /* nothing was written */
+    if (status == PCLR_OK) status = pclr_dataset_measurements(p->dataset, &p->measures, error);
     return status == PCLR_OK ? PCLR_OK : error_prefix(error, "%s", path);
 }
 
 static void close_part(part *p)
 {
     pclr_dataset_destroy(&p->dataset);
-    h5_free_texts(p->measure_name, p->measure_name ? p->columns : 0);
-    h5_free_texts(p->measure_unit, p->measure_unit ? p->columns : 0);
-    void *owned[] = {p->hash, p->told_split, p->time_block, p->time, p->rules, p->seed, p->measure};
+    pclr_measurements_destroy(&p->measures);
+    void *owned[] = {p->hash, p->told_split, p->time_block, p->time, p->rules, p->seed};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) mem_free(owned[k]);
 }
 
@@ -250,9 +233,10 @@ static pclr_status copy_tables(merge_job *job, pclr_error *error)
     for (size_t k = 0; k < job->count; k++) {
         const part *p = &job->part[k];
         for (size_t t = 0; t < pclr_dataset_tasks(p->dataset); t++) TRY(copy_task(job, p, pclr_dataset_task_name(p->dataset, t), error));
-        for (size_t r = 0; p->measure && r < p->records; r++) {
-            TRY(measures_set(&job->measures, p->first + r, (const char *const *)p->measure_name, (const char *const *)p->measure_unit,
-                             p->columns, p->measure + r * p->columns, error));
+        const pclr_measurements *m = p->measures;
+        for (size_t r = 0; m->columns && r < p->records; r++) {
+            TRY(measures_set(&job->measures, p->first + r, (const char *const *)m->name, (const char *const *)m->unit, m->columns,
+                             m->value + r * m->columns, error));
         }
     }
     TRY(labels_finish(&job->labels, error));
