@@ -61,9 +61,9 @@ assert len(physioclr.fiducials(own).fused["QRS"]) >= 5
 assert len(physioclr.features(own, layout="rich")) > 150
 
 for attempt, status, word in (
-        (lambda: physioclr.read(folder / "nothing"), "io", "nothing"),
+        (lambda: physioclr.read(folder / "nothing"), "missing", "nothing"),
         (lambda: physioclr.Model(paths[0]), "format", paths[0].name),
-        (lambda: physioclr.Model(folder / "nothing"), "io", "nothing")):
+        (lambda: physioclr.Model(folder / "nothing"), "missing", "nothing")):
     try:
         attempt()
     except physioclr.Error as problem:
