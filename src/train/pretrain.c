@@ -440,12 +440,13 @@ static pclr_status profile(run *r, bool tell, pclr_error *error)
 
 static void announce(const run *r)
 {
+    char processes[32] = "";
+    if (pclr_world_size(r->world) > 1) (void)snprintf(processes, sizeof processes, "%d processes, ", pclr_world_size(r->world));
     callbacks_log(r->callbacks, PCLR_LOG_INFO,
-                  "%s on %s %s (%lld parameters), %d process%s, backend %s with %d threads: %zu training and %zu validation records, %lld "
-                  "steps, %.0f MiB planned",
-                  r->type->title, r->encoder.name, r->encoder.size, (long long)nn_params_size(r->params, "encoder."),
-                  pclr_world_size(r->world), pclr_world_size(r->world) > 1 ? "es" : "", nn_backend_name(r->backend),
-                  nn_backend_threads(r->backend), r->train.records, r->validation.records, (long long)r->total,
+                  "%s on %s %s (%lld parameters), %sbackend %s with %d threads: %zu training and %zu validation records, %lld steps, %.0f "
+                  "MiB planned",
+                  r->type->title, r->encoder.name, r->encoder.size, (long long)nn_params_size(r->params, "encoder."), processes,
+                  nn_backend_name(r->backend), nn_backend_threads(r->backend), r->train.records, r->validation.records, (long long)r->total,
                   (double)planned_bytes(r) / 1048576.0);
 }
 
