@@ -59,7 +59,7 @@ def main(dataset, task, words):
         patient, label = texts(f["records/patient"][:]), f["labels"][task][:]
     common = sorted(set.intersection(*[set(run) for runs in systems.values() for run in runs]))
     label = label[[row[name] for name in common]]
-    groups = patients_of([patient[row[name]] for name in common])
+    groups = patients_of([patient[row[name]] or name for name in common])  # a recording without a patient is its own
     score = {name: [np.array([run[r] for r in common]) for run in runs] for name, runs in systems.items()}
     random, draws = np.random.default_rng(1), {name: [] for name in score}
     for _ in range(DRAWS):
