@@ -44,12 +44,12 @@ static inline int folder_remove(void)
     return nftw(folder_name(), folder_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* FOLDER/NAME; the last eight answers stay. */
+/* FOLDER/NAME; the last sixteen answers stay. */
 static inline char *in_folder(const char *name)
 {
-    static char path[8][2304];
+    static char path[16][2304];
     static int next;
-    char *to = path[next++ % 8];
+    char *to = path[next++ % 16];
     (void)snprintf(to, sizeof path[0], "%s/%s", folder_name(), name);
     return to;
 }

@@ -200,7 +200,7 @@ static double qrs_correlation(const pclr_record *r, const pclr_fiducials *marks,
 
 /*
  * Lead I against what V1 to V6, which no exchange of limb electrodes touches, make expect of it (after Kors and van Herpen, J
- * Electrocardiol 34 Suppl:113, 2001): the weights are least squares over the QRS complexes of 435 recordings of PTB-XL, LUDB, CODE-15 %
+ * Electrocardiol 34 Suppl:113, 2001): the weights are least squares over the QRS complexes of 434 recordings of PTB-XL, LUDB, CODE-15 %
  * and the Challenge archives, each scaled to the same power. With fewer leads, against V6 alone.
  */
 static void check_reversal(findings *f, const pclr_record *r, const pclr_fiducials *marks)

@@ -2,7 +2,7 @@
 /*
  * Is the sampling rate told rightly? A rate k times too high makes the heart beat k times as fast and its waves k times as short, while
  * a heart that really is fast has its T wave nearer by the root of that and its QRS as wide as ever. So three numbers - heart rate,
- * width of the QRS core, time from R to the T peak - are held against what they are in 435 recordings of PTB-XL, LUDB, CODE-15 % and
+ * width of the QRS core, time from R to the T peak - are held against what they are in 434 recordings of PTB-XL, LUDB, CODE-15 % and
  * the Challenge archives, under the told rate and under others.
  */
 #include <math.h>

@@ -2,7 +2,6 @@
 #include "report/chart.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { WIDTH = 340, HEIGHT = 290, LEFT = 50, RIGHT = 12, TOP = 28, BOTTOM = 44 };
 
@@ -11,36 +10,6 @@ const char *chart_colour(int k)
 {
     static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555"};
     return colours[(size_t)k % (sizeof colours / sizeof *colours)];
-}
-
-void html_escape_part(text *out, const char *words, size_t length)
-{
-    for (const char *p = words; p < words + length; p++) {
-        switch (*p) {
-        case '&':
-            text_add(out, "&amp;");
-            break;
-        case '<':
-            text_add(out, "&lt;");
-            break;
-        case '>':
-            text_add(out, "&gt;");
-            break;
-        case '"':
-            text_add(out, "&quot;");
-            break;
-        case '\'':
-            text_add(out, "&#39;");
-            break;
-        default:
-            text_add_bytes(out, (unsigned char)*p < ' ' && *p != '\n' && *p != '\t' ? " " : p, 1);
-        }
-    }
-}
-
-void html_escape(text *out, const char *words)
-{
-    html_escape_part(out, words, strlen(words));
 }
 
 static double px(const chart *c, double x)

@@ -3,7 +3,7 @@
 #ifndef PCLR_REPORT_CHART_H
 #define PCLR_REPORT_CHART_H
 
-#include "base/text.h"
+#include "base/html.h"
 
 typedef struct chart {
     text *out;
@@ -19,8 +19,5 @@ void chart_guide(const chart *c, double x0, double y0, double x1, double y1); /*
 void chart_end(const chart *c);
 /* Colour of the k-th series, as CSS. */
 const char *chart_colour(int k);
-/* Text with &, <, > and quotes escaped, and control characters as spaces. */
-void html_escape(text *out, const char *words);
-void html_escape_part(text *out, const char *words, size_t length);
 
 #endif

@@ -4,21 +4,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/html.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "study/table.h"
-
-static void add_escaped(text *t, const char *s)
-{
-    for (; *s; s++) {
-        if (*s == '<')
-            text_add(t, "&lt;");
-        else if (*s == '&')
-            text_add(t, "&amp;");
-        else
-            text_add_bytes(t, s, 1);
-    }
-}
 
 /* Two lines of a curve chart belong together when all but the fraction is equal. */
 static bool same_line(const group *a, const group *b)
@@ -110,9 +98,9 @@ static void add_name(text *t, const group *of, const group *g, size_t count)
         methods = methods || strcmp(g[k].method, g[0].method) != 0;
         inputs = inputs || strcmp(g[k].input, g[0].input) != 0;
     }
-    add_escaped(t, of->arm);
+    html_escape(t, of->arm);
     if (encoders) text_add(t, ", ");
-    if (encoders) add_escaped(t, of->encoder);
+    if (encoders) html_escape(t, of->encoder);
     if (methods) text_add(t, ", %s", of->method);
     if (inputs) text_add(t, ", %s", of->input);
 }
@@ -185,9 +173,9 @@ static void add_rows(text *t, const group *g, size_t count)
                 "seeds<th>seeds<th>seconds<th>MB<th>pretraining, s<th>MB</tr>\n");
     for (size_t k = 0; k < count; k++, g++) {
         text_add(t, "<tr><td>");
-        add_escaped(t, g->arm);
+        html_escape(t, g->arm);
         text_add(t, "<td>");
-        add_escaped(t, g->encoder);
+        html_escape(t, g->encoder);
         text_add(t, "<td>%s<td>%s<td>%g %%<td><b>%.4f</b><td class=n>%.4f to %.4f<td>%.4f<td>%zu<td>%.0f<td>%.0f", g->method, g->input,
                  100 * g->fraction, group_mean(g), group_mean_over(g, g->low), group_mean_over(g, g->high), group_sd(g), g->seeds,
                  group_mean_over(g, g->seconds), g->peak / 1e6);
@@ -208,14 +196,14 @@ static void add_classes_table(text *t, const group *g, size_t count)
     json_object_foreach(g->classes, name, list)
     {
         text_add(t, "<th>");
-        add_escaped(t, name);
+        html_escape(t, name);
     }
     text_add(t, "</tr>\n");
     for (size_t k = 0; k < count; k++) {
         text_add(t, "<tr><td>");
-        add_escaped(t, g[k].arm);
+        html_escape(t, g[k].arm);
         text_add(t, "<td>");
-        add_escaped(t, g[k].encoder);
+        html_escape(t, g[k].encoder);
         text_add(t, "<td>%s<td>%s<td>%g %%", g[k].method, g[k].input, 100 * g[k].fraction);
         json_object_foreach(g->classes, name, list)
         {
@@ -243,9 +231,9 @@ static void add_paired(text *t, const json_t *paired, const char *task)
         any = true;
         double low = group_number(row, "low"), high = group_number(row, "high");
         text_add(t, "<tr><td>%g %%<td>", 100 * group_number(row, "fraction"));
-        add_escaped(t, group_word(row, "arm"));
+        html_escape(t, group_word(row, "arm"));
         text_add(t, " %.3f<td>", group_number(row, "arm_auroc"));
-        add_escaped(t, group_word(row, "rival"));
+        html_escape(t, group_word(row, "rival"));
         text_add(t, " %.3f<td><b>%+.4f</b><td class=n>%+.4f to %+.4f<td>%s</tr>\n", group_number(row, "rival_auroc"),
                  group_number(row, "difference"), low, high,
                  low > 0    ? "ahead"
@@ -272,7 +260,7 @@ pclr_status page_write(const group *g, size_t count, const json_t *paired, const
         size_t end = k;
         while (end < count && strcmp(g[end].task, g[k].task) == 0) end++;
         text_add(&t, "<h2>");
-        add_escaped(&t, g[k].task);
+        html_escape(&t, g[k].task);
         text_add(&t, "</h2>\n");
         add_chart(&t, g + k, end - k);
         add_overview(&t, g + k, end - k);

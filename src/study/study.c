@@ -88,7 +88,10 @@ static json_t *describe(const position *at, const study_encoder *encoder, const 
         json_object_set_new(result, "pretraining_seconds", json_real(encoder->seconds));
         json_object_set_new(result, "pretraining_bytes", json_real(encoder->planned_bytes));
     }
-    if (result) json_object_set_new(result, "evaluation", whole);
+    if (result)
+        json_object_set_new(result, "evaluation", whole);
+    else
+        json_decref(whole);
     return result;
 }
 

@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "folder.h"
 
 static void test_error_is_one_line(void **state)
 {
@@ -253,23 +254,18 @@ static void test_progress(void **state)
     progress_end(&(progress){.stage = "none"}, NULL);
 }
 
-/* ---- files: each test in the folder made by `in_folder` ---------------------------------------------------- */
+/* ---- files: each test in the folder made by `enter_folder` ---------------------------------------------------- */
 
-static int in_folder(void **state)
+static int enter_folder(void **state)
 {
-    char *folder = strdup("/tmp/physioclr-base-XXXXXX");
-    if (!mkdtemp(folder) || chdir(folder) != 0) return -1;
-    *state = folder;
-    return 0;
+    (void)state;
+    return folder_make() != 0 ? -1 : chdir(folder_name());
 }
 
-static int out_of_folder(void **state)
+static int leave_folder(void **state)
 {
-    char command[256];
-    snprintf(command, sizeof command, "rm -rf '%s'", (char *)*state);
-    int status = chdir("/") != 0 || system(command) != 0;
-    free(*state);
-    return status;
+    (void)state;
+    return chdir("/") != 0 ? -1 : folder_remove();
 }
 
 static void test_output_whole_or_not_at_all(void **state)
@@ -390,10 +386,10 @@ int main(void)
         cmocka_unit_test(test_below_and_shuffle),
         cmocka_unit_test(test_parallel),
         cmocka_unit_test(test_progress),
-        cmocka_unit_test_setup_teardown(test_output_whole_or_not_at_all, in_folder, out_of_folder),
-        cmocka_unit_test_setup_teardown(test_late_write_error_is_told, in_folder, out_of_folder),
-        cmocka_unit_test_setup_teardown(test_walk, in_folder, out_of_folder),
-        cmocka_unit_test_setup_teardown(test_map, in_folder, out_of_folder),
+        cmocka_unit_test_setup_teardown(test_output_whole_or_not_at_all, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_late_write_error_is_told, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_walk, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_map, enter_folder, leave_folder),
         cmocka_unit_test(test_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,23 +15,12 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "folder.h"
 #include "record/record.h"
-
-static char folder[] = "/tmp/physioclr-archive-XXXXXX";
-
-/* "folder/name" in one of a few buffers that are used in turn. */
-static inline const char *place(const char *name)
-{
-    static char path[16][256];
-    static unsigned turn;
-    turn = (turn + 1) % 16;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
 
 static inline void put_text(const char *name, const char *content)
 {
-    assert_int_equal(file_write(place(name), content, strlen(content), NULL), PCLR_OK);
+    assert_int_equal(file_write(in_folder(name), content, strlen(content), NULL), PCLR_OK);
 }
 
 /* Leads I and II of `seconds`: one bump a second, its height by `number`. */
@@ -49,22 +38,8 @@ static inline void put_record(const char *subfolder, const char *id, size_t numb
     if (diagnoses) assert_int_equal(mem_strdup(&r->diagnoses, diagnoses, NULL), PCLR_OK);
     assert_int_equal(mem_strdup(&r->start_time, "2021-02-27T08:30:00", NULL), PCLR_OK);
     r->age = 95;
-    assert_int_equal(pclr_record_write_wfdb(r, place(subfolder), NULL, NULL), PCLR_OK);
+    assert_int_equal(pclr_record_write_wfdb(r, in_folder(subfolder), NULL, NULL), PCLR_OK);
     pclr_record_destroy(&r);
-}
-
-static inline int begin_archive(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static inline int end_archive(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
 }
 
 static inline void assert_same_file(const char *one, const char *other)
@@ -72,8 +47,8 @@ static inline void assert_same_file(const char *one, const char *other)
     char *a = NULL, *b = NULL;
     size_t a_size = 0, b_size = 0;
 
-    assert_int_equal(file_read(place(one), 0, &a, &a_size, NULL), PCLR_OK);
-    assert_int_equal(file_read(place(other), 0, &b, &b_size, NULL), PCLR_OK);
+    assert_int_equal(file_read(in_folder(one), 0, &a, &a_size, NULL), PCLR_OK);
+    assert_int_equal(file_read(in_folder(other), 0, &b, &b_size, NULL), PCLR_OK);
     assert_int_equal(a_size, b_size);
     assert_memory_equal(a, b, a_size);
     mem_free(a);
@@ -85,7 +60,7 @@ static inline bool file_holds(const char *name, const char *words)
     char *content = NULL;
     size_t size = 0;
 
-    assert_int_equal(file_read(place(name), 0, &content, &size, NULL), PCLR_OK);
+    assert_int_equal(file_read(in_folder(name), 0, &content, &size, NULL), PCLR_OK);
     bool found = memmem(content, size, words, strlen(words)) != NULL;
     mem_free(content);
     return found;

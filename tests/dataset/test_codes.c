@@ -8,7 +8,7 @@
 
 static int make_archive(void **state)
 {
-    if (begin_archive(state) != 0) return -1;
+    if (folder_set_up(state) != 0) return -1;
     put_record("dx", "a", 0, 500, 5, "59118001,426783006,99");
     put_record("dx", "b", 1, 500, 5, "713427006, 59118001");
     put_record("dx", "c", 2, 500, 5, "426783006");
@@ -34,17 +34,17 @@ static int make_archive(void **state)
 
 static void import_from(const char *source_name, const char *name, pclr_import_options options)
 {
-    const char *source = place(source_name);
+    const char *source = in_folder(source_name);
     pclr_error error = {0};
     options.threads = 1;
-    if (pclr_import(place(name), &source, 1, &options, NULL, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    if (pclr_import(in_folder(name), &source, 1, &options, NULL, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
 }
 
 static pclr_dataset *open_dataset(const char *name)
 {
     pclr_dataset *d = NULL;
     pclr_error error = {0};
-    if (pclr_dataset_open(&d, place(name), &error) != PCLR_OK) fail_msg("%s", error.message);
+    if (pclr_dataset_open(&d, in_folder(name), &error) != PCLR_OK) fail_msg("%s", error.message);
     return d;
 }
 
@@ -52,7 +52,7 @@ static void maps_codes_of_ones_own(void **state)
 {
     static const uint8_t rbbb[] = {1, 1, 0, 255};
     pclr_labels *l = NULL;
-    const char *map = place("map.csv");
+    const char *map = in_folder("map.csv");
 
     (void)state;
     import_from("dx", "dx.h5", (pclr_import_options){.codes = map});
@@ -78,21 +78,21 @@ static void refuses_maps_without_sense(void **state)
 {
     static const char *const bad[] = {"code,name\n1,x\n", "code,name,class\n1,x,\n", "code,name,class\n1,x,A\n1,y,B\n"};
     static const char *const told[] = {"class", "no code has a class", ":3:"};
-    const char *source = place("dx");
+    const char *source = in_folder("dx");
 
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         pclr_error error = {0};
         put_text("bad.csv", bad[k]);
-        pclr_import_options options = {.codes = place("bad.csv")};
-        assert_int_not_equal(pclr_import(place("bad.h5"), &source, 1, &options, NULL, NULL, &error), PCLR_OK);
+        pclr_import_options options = {.codes = in_folder("bad.csv")};
+        assert_int_not_equal(pclr_import(in_folder("bad.h5"), &source, 1, &options, NULL, NULL, &error), PCLR_OK);
         if (!strstr(error.message, told[k])) fail_msg("\"%s\" does not tell \"%s\"", error.message, told[k]);
     }
 }
 
 static void keeps_measurements_of_the_machine(void **state)
 {
-    const char *map = place("statements.csv");
+    const char *map = in_folder("statements.csv");
     pclr_labels *l = NULL;
     float value[3 * 9];
     hid_t file = -1;
@@ -107,7 +107,7 @@ static void keeps_measurements_of_the_machine(void **state)
     assert_true(l->value[0] == 0 && l->value[1] == 1 && l->value[2] == 255); /* the third study has no row */
     pclr_labels_destroy(&l);
     pclr_dataset_destroy(&d);
-    assert_int_equal(h5_open(&file, place("mimic.h5"), false, NULL), PCLR_OK);
+    assert_int_equal(h5_open(&file, in_folder("mimic.h5"), false, NULL), PCLR_OK);
     assert_int_equal(h5_read(file, "/measurements", H5T_NATIVE_FLOAT, 3, 9, value, NULL), PCLR_OK);
     assert_int_equal(h5_get_texts(file, "/measurements", "names", &name, &names, NULL), PCLR_OK);
     assert_string_equal(name[0], "rr_interval");
@@ -122,7 +122,7 @@ static void keeps_measurements_of_the_machine(void **state)
 static void read_times(const char *name, size_t records, char **block, const char **time)
 {
     hid_t file = -1;
-    assert_int_equal(h5_open(&file, place(name), false, NULL), PCLR_OK);
+    assert_int_equal(h5_open(&file, in_folder(name), false, NULL), PCLR_OK);
     assert_int_equal(h5_read_texts(file, "/records/time", records, block, time, NULL), PCLR_OK);
     assert_int_equal(h5_close(&file, "", NULL), PCLR_OK);
 }
@@ -151,7 +151,7 @@ static void hides_persons(void **state)
     assert_int_not_equal(strncmp(time[0], time[1], 10), 0);
     mem_free(block);
 
-    pclr_import_options other = {.deidentify = true, .salt = place("other.salt")};
+    pclr_import_options other = {.deidentify = true, .salt = in_folder("other.salt")};
     import_from("mimic", "other.h5", other);
     pclr_dataset *e = open_dataset("other.h5");
     d = open_dataset("hidden.h5");
@@ -165,9 +165,9 @@ static void hides_a_recording(void **state)
     pclr_record *r = NULL;
 
     (void)state;
-    assert_int_equal(pclr_record_read(&r, place("dx/a"), NULL, NULL), PCLR_OK);
+    assert_int_equal(pclr_record_read(&r, in_folder("dx/a"), NULL, NULL), PCLR_OK);
     assert_int_equal(record_set_text(&r->comments, "Name: Jane Doe", NULL), PCLR_OK);
-    assert_int_equal(pclr_record_deidentify(r, place("physioclr.salt"), NULL), PCLR_OK);
+    assert_int_equal(pclr_record_deidentify(r, in_folder("physioclr.salt"), NULL), PCLR_OK);
     assert_int_equal(strlen(r->id), 16);
     assert_true(r->age == 90 && r->comments == NULL && r->path == NULL);
     assert_string_equal(r->start_time + 10, "T08:30:00");
@@ -202,5 +202,5 @@ int main(void)
         cmocka_unit_test(hides_a_recording),
         cmocka_unit_test(shifts_dates),
     };
-    return cmocka_run_group_tests(tests, make_archive, end_archive);
+    return cmocka_run_group_tests(tests, make_archive, folder_tear_down);
 }

@@ -13,20 +13,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "dataset/dataset.h"
+#include "folder.h"
 #include "record/record.h"
 
 enum { RECORDS = 12 };
-
-static char folder[] = "/tmp/physioclr-import-XXXXXX";
-
-static const char *place(const char *name)
-{
-    static char path[16][256];
-    static unsigned turn;
-    turn = (turn + 1) % 16;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
 
 /* One bump (sd 20 ms) a second, at 0.3 s + lead * 10 ms; one lead far off zero, one stretch missing. */
 static double truth(size_t record, size_t lead, double seconds)
@@ -53,7 +43,7 @@ static void write_record(size_t k, double rate)
     assert_int_equal(record_settle(r, NULL), PCLR_OK);
     r->age = 40 + (float)k;
     if (k % 3 == 0) r->diagnoses = strdup(k % 2 ? "713427006,59118001" : "164889003,426783006");
-    assert_int_equal(pclr_record_write_wfdb(r, place("archive"), NULL, NULL), PCLR_OK);
+    assert_int_equal(pclr_record_write_wfdb(r, in_folder("archive"), NULL, NULL), PCLR_OK);
     pclr_record_destroy(&r);
 }
 
@@ -63,23 +53,11 @@ static int make_archive(void **state)
                                  "r00,7,1,a,1\nr01,7,0,b,1\nr02,8,,a,2\nr03,9,1,a,2\nr04,9,1,b,3\nr05,10,0,\"c, d\",3\n"
                                  "r06,11,0,a,1\nr07,12,1,a,1\nr08,13,0,a,2\nr09,14,1,b,2\n";
     (void)state;
-    if (!mkdtemp(folder)) return -1;
+    if (folder_make() != 0) return -1;
     for (size_t k = 0; k < RECORDS; k++) write_record(k, k == 1 ? 400 : k == 5 ? 250 : 500);
-    assert_int_equal(file_write(place("archive/labels.csv"), labels, sizeof labels - 1, NULL), PCLR_OK);
-    assert_int_equal(file_write(place("archive/broken.hea"), "broken 1 500 10\nnone.dat 16\n", 28, NULL), PCLR_OK);
+    assert_int_equal(file_write(in_folder("archive/labels.csv"), labels, sizeof labels - 1, NULL), PCLR_OK);
+    assert_int_equal(file_write(in_folder("archive/broken.hea"), "broken 1 500 10\nnone.dat 16\n", 28, NULL), PCLR_OK);
     return 0;
-}
-
-static int remove_archive(void **state)
-{
-    file_list files = {0};
-    (void)state;
-    if (file_list_folder(&files, folder, NULL) == PCLR_OK) {
-        for (size_t k = 0; k < files.count; k++) unlink(files.path[k]);
-    }
-    file_list_free(&files);
-    rmdir(place("archive"));
-    return rmdir(folder);
 }
 
 static pclr_dataset *import_archive(const char *name, int threads)
@@ -88,10 +66,10 @@ static pclr_dataset *import_archive(const char *name, int threads)
     pclr_import_summary summary;
     pclr_error error = {0};
     pclr_dataset *d = NULL;
-    const char *source = place("archive");
+    const char *source = in_folder("archive");
     char path[256];
 
-    snprintf(path, sizeof path, "%s", place(name));
+    snprintf(path, sizeof path, "%s", in_folder(name));
     if (pclr_import(path, &source, 1, &options, NULL, &summary, &error) != PCLR_OK) fail_msg("%s", error.message);
     assert_int_equal(summary.found, RECORDS + 1);
     assert_int_equal(summary.imported, RECORDS);
@@ -250,8 +228,8 @@ static void same_bytes_with_any_threads(void **state)
     assert_string_equal(first, second);
     pclr_dataset_destroy(&a);
     pclr_dataset_destroy(&b);
-    assert_int_equal(file_read(place("one.h5"), 0, &one, &one_size, NULL), PCLR_OK);
-    assert_int_equal(file_read(place("many.h5"), 0, &many, &many_size, NULL), PCLR_OK);
+    assert_int_equal(file_read(in_folder("one.h5"), 0, &one, &one_size, NULL), PCLR_OK);
+    assert_int_equal(file_read(in_folder("many.h5"), 0, &many, &many_size, NULL), PCLR_OK);
     assert_int_equal(one_size, many_size);
     assert_memory_equal(one, many, one_size);
     mem_free(one);
@@ -266,11 +244,11 @@ static void lists_refused_recordings(void **state)
 
     (void)state;
     pclr_dataset_destroy(&d);
-    assert_int_equal(file_read(place("rejects.csv"), 0, &text, &size, NULL), PCLR_OK);
+    assert_int_equal(file_read(in_folder("rejects.csv"), 0, &text, &size, NULL), PCLR_OK);
     assert_non_null(strstr(text, "record,reason\n"));
     assert_non_null(strstr(text, "broken.hea"));
     assert_non_null(strstr(text, "none.dat"));
-    assert_false(file_exists(place("f.h5.partial")));
+    assert_false(file_exists(in_folder("f.h5.partial")));
     mem_free(text);
 }
 
@@ -294,9 +272,9 @@ static void keeps_physiology(void **state)
     p.r_peak = p.p_onset = p.p_peak = p.t_peak = p.t_offset = mark;
     p.quality = quality;
     for (int again = 0; again < 2; again++) {
-        if (dataset_physiology_write(place("g.h5"), &p, names, units, &error) != PCLR_OK) fail_msg("%s", error.message);
+        if (dataset_physiology_write(in_folder("g.h5"), &p, names, units, &error) != PCLR_OK) fail_msg("%s", error.message);
     }
-    assert_int_equal(pclr_dataset_open(&d, place("g.h5"), NULL), PCLR_OK);
+    assert_int_equal(pclr_dataset_open(&d, in_folder("g.h5"), NULL), PCLR_OK);
     if (dataset_physiology_read(d, &back, &error) != PCLR_OK) fail_msg("%s", error.message);
     assert_string_equal(back.layout, "paper150");
     assert_true(back.segments == 2 && back.features == 2 && back.segment_record[1] == 3 && back.segment_start[1] == 10 &&
@@ -315,18 +293,18 @@ static void refuses_other_files(void **state)
     pclr_error error = {0};
 
     (void)state;
-    assert_int_equal(pclr_dataset_open(&d, place("archive/labels.csv"), &error), PCLR_E_FORMAT);
+    assert_int_equal(pclr_dataset_open(&d, in_folder("archive/labels.csv"), &error), PCLR_E_FORMAT);
     assert_null(d);
-    assert_int_equal(pclr_dataset_open(&d, place("nowhere.h5"), &error), PCLR_E_MISSING);
-    const char *source = place("archive");
+    assert_int_equal(pclr_dataset_open(&d, in_folder("nowhere.h5"), &error), PCLR_E_MISSING);
+    const char *source = in_folder("archive");
     pclr_import_options strict = {.strict = true};
-    assert_int_equal(pclr_import(place("strict.h5"), &source, 1, &strict, NULL, NULL, &error), PCLR_E_DATA);
-    assert_false(file_exists(place("strict.h5")));
+    assert_int_equal(pclr_import(in_folder("strict.h5"), &source, 1, &strict, NULL, NULL, &error), PCLR_E_DATA);
+    assert_false(file_exists(in_folder("strict.h5")));
     pclr_import_options layout = {.layout = "ptb-xl"};
-    assert_int_equal(pclr_import(place("l.h5"), &source, 1, &layout, NULL, NULL, &error), PCLR_E_ARGUMENT);
+    assert_int_equal(pclr_import(in_folder("l.h5"), &source, 1, &layout, NULL, NULL, &error), PCLR_E_ARGUMENT);
     assert_non_null(strstr(error.message, "ptbxl"));
     pclr_import_options split = {.split = "x=0.5/0.5"};
-    assert_int_equal(pclr_import(place("s.h5"), &source, 1, &split, NULL, NULL, &error), PCLR_E_ARGUMENT);
+    assert_int_equal(pclr_import(in_folder("s.h5"), &source, 1, &split, NULL, NULL, &error), PCLR_E_ARGUMENT);
 }
 
 int main(void)
@@ -338,5 +316,5 @@ int main(void)
         cmocka_unit_test(lists_refused_recordings),   cmocka_unit_test(keeps_physiology),
         cmocka_unit_test(refuses_other_files),
     };
-    return cmocka_run_group_tests(tests, make_archive, remove_archive);
+    return cmocka_run_group_tests(tests, make_archive, folder_tear_down);
 }

@@ -12,7 +12,7 @@ enum { RECORDS = 40 };
 static int make_archive(void **state)
 {
     char id[16];
-    if (begin_archive(state) != 0) return -1;
+    if (folder_set_up(state) != 0) return -1;
     for (size_t k = 0; k < RECORDS; k++) {
         snprintf(id, sizeof id, "r%02zu", k);
         put_record("archive", id, k, k % 3 ? 500 : 400, 4 + (double)(k % 5), k % 4 == 1 ? "164889003,11" : k % 4 == 2 ? "426783006" : NULL);
@@ -24,7 +24,7 @@ static int make_archive(void **state)
     for (int k = 0; k < 6; k++) {
         char name[] = "0";
         name[0] = (char)('0' + k);
-        assert_int_equal(file_make_folder(place(name), NULL), PCLR_OK);
+        assert_int_equal(file_make_folder(in_folder(name), NULL), PCLR_OK);
     }
     return 0;
 }
@@ -32,17 +32,17 @@ static int make_archive(void **state)
 static pclr_status import_to(const char *name, pclr_import_options options, const pclr_callbacks *callbacks, pclr_import_summary *summary,
                              pclr_error *error)
 {
-    const char *source = place("archive");
+    const char *source = in_folder("archive");
     options.split = "main=0.5/0.25/0.25;told=column";
     options.seed = 5;
     options.threads = 1;
-    return pclr_import(place(name), &source, 1, &options, callbacks, summary, error);
+    return pclr_import(in_folder(name), &source, 1, &options, callbacks, summary, error);
 }
 
 static void import_whole(void)
 {
     pclr_error error = {0};
-    if (!file_exists(place("0/all.h5")) && import_to("0/all.h5", (pclr_import_options){0}, NULL, NULL, &error) != PCLR_OK)
+    if (!file_exists(in_folder("0/all.h5")) && import_to("0/all.h5", (pclr_import_options){0}, NULL, NULL, &error) != PCLR_OK)
         fail_msg("%s", error.message);
 }
 
@@ -74,7 +74,7 @@ static void goes_on_after_a_kill(void **state)
     import_whole();
     killed_after("1/all.h5", 2);
     killed_after("1/all.h5", 4);
-    assert_true(file_exists(place("1/all.h5.partial")) && file_exists(place("1/all.h5.journal")));
+    assert_true(file_exists(in_folder("1/all.h5.partial")) && file_exists(in_folder("1/all.h5.journal")));
     if (import_to("1/all.h5", (pclr_import_options){0}, NULL, &summary, &error) != PCLR_OK) fail_msg("%s", error.message);
     assert_int_equal(summary.resumed, 24); /* three batches of eight */
     assert_int_equal(summary.imported, RECORDS);
@@ -82,12 +82,12 @@ static void goes_on_after_a_kill(void **state)
     assert_same_file("0/all.h5", "1/all.h5");
     assert_same_file("0/rejects.csv", "1/rejects.csv");
     assert_same_file("0/codes.csv", "1/codes.csv");
-    assert_false(file_exists(place("1/all.h5.partial")) || file_exists(place("1/all.h5.journal")) || file_exists(place("1/all.h5.frame")));
+    assert_false(file_exists(in_folder("1/all.h5.partial")) || file_exists(in_folder("1/all.h5.journal")) || file_exists(in_folder("1/all.h5.frame")));
 }
 
 static void overwrite(const char *name, long at, const char *bytes, size_t size)
 {
-    FILE *f = fopen(place(name), "r+b");
+    FILE *f = fopen(in_folder(name), "r+b");
     assert_non_null(f);
     assert_int_equal(fseek(f, at, at < 0 ? SEEK_END : SEEK_SET), 0);
     assert_int_equal(fwrite(bytes, 1, size, f), size);
@@ -134,7 +134,7 @@ static void stops_when_asked(void **state)
     (void)state;
     assert_int_equal(import_to("5/all.h5", (pclr_import_options){0}, &callbacks, NULL, &error), PCLR_E_INTERRUPTED);
     assert_non_null(strstr(error.message, "goes on"));
-    assert_false(file_exists(place("5/all.h5")));
+    assert_false(file_exists(in_folder("5/all.h5")));
 }
 
 static void parts_join_to_the_whole(void **state)
@@ -149,10 +149,10 @@ static void parts_join_to_the_whole(void **state)
     for (int k = 0; k < 3; k++) {
         char name[] = "4/a.h5";
         name[2] = (char)(name[2] + k);
-        snprintf(path[k], sizeof path[k], "%s", place(name));
+        snprintf(path[k], sizeof path[k], "%s", in_folder(name));
         assert_int_equal(import_to(name, (pclr_import_options){.shard = k + 1, .shards = 3}, NULL, NULL, NULL), PCLR_OK);
     }
-    if (pclr_import_merge(place("4/all.h5"), part, 3, NULL, NULL, &summary, &error) != PCLR_OK) fail_msg("%s", error.message);
+    if (pclr_import_merge(in_folder("4/all.h5"), part, 3, NULL, NULL, &summary, &error) != PCLR_OK) fail_msg("%s", error.message);
     assert_int_equal(summary.imported, RECORDS);
     assert_int_equal(summary.refused, 2);
     assert_same_file("0/all.h5", "4/all.h5");
@@ -160,12 +160,12 @@ static void parts_join_to_the_whole(void **state)
     assert_same_file("0/codes.csv", "4/codes.csv");
 
     const char *twice[] = {part[0], part[1], part[0]};
-    assert_int_equal(pclr_import_merge(place("4/twice.h5"), twice, 3, NULL, NULL, NULL, &error), PCLR_E_DATA);
+    assert_int_equal(pclr_import_merge(in_folder("4/twice.h5"), twice, 3, NULL, NULL, NULL, &error), PCLR_E_DATA);
     assert_non_null(strstr(error.message, "is in"));
-    assert_false(file_exists(place("4/twice.h5")) || file_exists(place("4/twice.h5.partial")));
+    assert_false(file_exists(in_folder("4/twice.h5")) || file_exists(in_folder("4/twice.h5.partial")));
     assert_int_equal(import_to("4/d.h5", (pclr_import_options){.rate = 250, .shard = 3, .shards = 3}, NULL, NULL, NULL), PCLR_OK);
-    const char *mixed[] = {part[0], place("4/d.h5")};
-    assert_int_equal(pclr_import_merge(place("4/mixed.h5"), mixed, 2, NULL, NULL, NULL, &error), PCLR_E_DATA);
+    const char *mixed[] = {part[0], in_folder("4/d.h5")};
+    assert_int_equal(pclr_import_merge(in_folder("4/mixed.h5"), mixed, 2, NULL, NULL, NULL, &error), PCLR_E_DATA);
     assert_non_null(strstr(error.message, "250"));
     assert_int_equal(import_to("4/e.h5", (pclr_import_options){.shard = 4, .shards = 3}, NULL, NULL, &error), PCLR_E_ARGUMENT);
 }
@@ -225,10 +225,10 @@ static bool merge_two(char *message, dataset_physiology *p)
     pclr_dataset *d = NULL;
     pclr_error error = {0};
 
-    snprintf(one, sizeof one, "%s", place("5/a.h5"));
-    snprintf(two, sizeof two, "%s", place("5/b.h5"));
-    if (pclr_import_merge(place("5/all.h5"), part, 2, NULL, &callbacks, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
-    assert_int_equal(pclr_dataset_open(&d, place("5/all.h5"), NULL), PCLR_OK);
+    snprintf(one, sizeof one, "%s", in_folder("5/a.h5"));
+    snprintf(two, sizeof two, "%s", in_folder("5/b.h5"));
+    if (pclr_import_merge(in_folder("5/all.h5"), part, 2, NULL, &callbacks, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    assert_int_equal(pclr_dataset_open(&d, in_folder("5/all.h5"), NULL), PCLR_OK);
     pclr_status status = dataset_physiology_read(d, p, &error);
     pclr_dataset_destroy(&d);
     return status == PCLR_OK;
@@ -242,13 +242,13 @@ static void features_go_along(void **state)
     (void)state;
     assert_int_equal(import_to("5/a.h5", (pclr_import_options){.shard = 1, .shards = 2}, NULL, NULL, NULL), PCLR_OK);
     assert_int_equal(import_to("5/b.h5", (pclr_import_options){.shard = 2, .shards = 2}, NULL, NULL, NULL), PCLR_OK);
-    put_features(place("5/a.h5"), 3, 1);
+    put_features(in_folder("5/a.h5"), 3, 1);
     assert_false(merge_two(message, &p));
     assert_non_null(strstr(message, "b.h5 has none"));
-    put_features(place("5/b.h5"), 4, 2);
+    put_features(in_folder("5/b.h5"), 4, 2);
     assert_false(merge_two(message, &p));
     assert_non_null(strstr(message, "b.h5 has features made (version 4"));
-    put_features(place("5/b.h5"), 3, 2);
+    put_features(in_folder("5/b.h5"), 3, 2);
     message[0] = '\0';
     assert_true(merge_two(message, &p));
     assert_string_equal(message, "");
@@ -276,5 +276,5 @@ int main(void)
         cmocka_unit_test(goes_on_after_a_kill), cmocka_unit_test(reads_again_what_was_lost), cmocka_unit_test(other_options_begin_anew),
         cmocka_unit_test(stops_when_asked),     cmocka_unit_test(parts_join_to_the_whole),   cmocka_unit_test(features_go_along),
     };
-    return cmocka_run_group_tests(tests, make_archive, end_archive);
+    return cmocka_run_group_tests(tests, make_archive, folder_tear_down);
 }

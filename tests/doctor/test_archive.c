@@ -18,19 +18,12 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "doctor/findings.h"
+#include "folder.h"
 #include "record/record.h"
 
 enum { EACH = 8, CLEAN = 80 };
 
 #define LABEL_OF_COPIED "10370003"
-
-static char folder[] = "/tmp/physioclr-doctor-XXXXXX";
-static char *folder_place(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 /* ---- faults: each changes a recording in memory, or its files ---- */
 
@@ -153,7 +146,7 @@ static void add_line(const char *id, const char *line)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.hea", id);
-    FILE *f = fopen(folder_place(name), "a");
+    FILE *f = fopen(in_folder(name), "a");
     assert_non_null(f);
     fprintf(f, "%s\n", line);
     fclose(f);
@@ -173,14 +166,14 @@ static void cut_off(const char *id)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.dat", id);
-    assert_int_equal(truncate(folder_place(name), 50000), 0);
+    assert_int_equal(truncate(in_folder(name), 50000), 0);
 }
 
 static void changed_on_disk(const char *id)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.dat", id);
-    FILE *f = fopen(folder_place(name), "r+b");
+    FILE *f = fopen(in_folder(name), "r+b");
     assert_non_null(f);
     assert_int_equal(fseek(f, 1000, SEEK_SET), 0);
     fputs("bits", f);
@@ -244,7 +237,7 @@ static void name_record(pclr_record *r, const char *id, const char *patient)
 static void put(pclr_record *r)
 {
     pclr_error error = {0};
-    if (pclr_record_write_wfdb(r, folder, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    if (pclr_record_write_wfdb(r, folder_name(), NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
 }
 
 static void plant(size_t fault, size_t k)
@@ -271,7 +264,7 @@ static int make_archive(void **state)
 {
     char id[32], patient[32];
     (void)state;
-    if (!mkdtemp(folder)) return -1;
+    if (folder_make() != 0) return -1;
     for (size_t k = 0; k < CLEAN; k++) {
         pclr_record *r = simulate(k);
         snprintf(id, sizeof id, "c%03zu", k);
@@ -285,14 +278,6 @@ static int make_archive(void **state)
         for (size_t k = 0; k < EACH; k++) plant(f, k);
     }
     return 0;
-}
-
-static int remove_archive(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
 }
 
 /* Findings that follow from a fault besides its own: a copy is a copy under whatever name, silence has no amplitude, noise of each lead
@@ -318,7 +303,7 @@ static const struct fault *fault_of(const pclr_checked *r)
 
 static void finds_what_was_planted(void **state)
 {
-    const char *source = folder;
+    const char *source = folder_name();
     pclr_checkup *c = NULL;
     pclr_error error = {0};
     size_t found[FAULTS] = {0}, alarms[PCLR_FINDINGS] = {0}, without[PCLR_FINDINGS] = {0}, spotless = 0;
@@ -363,5 +348,5 @@ static void finds_what_was_planted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(finds_what_was_planted)};
-    return cmocka_run_group_tests(tests, make_archive, remove_archive);
+    return cmocka_run_group_tests(tests, make_archive, folder_tear_down);
 }

@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "doctor/findings.h"
+#include "folder.h"
 
 enum { RATE = 500, SAMPLES = 5000 };
 
@@ -27,8 +28,8 @@ static double wave(double t, unsigned *state)
     double phase = fmod(t, 0.8);
     *state = *state * 1664525u + 1013904223u;
     double noise = ((double)(*state >> 8) / 16777216.0 - 0.5) * 0.01;
-    return bump(phase, 0.18, 0.022, 0.12) + bump(phase, 0.325, 0.009, -0.1) + bump(phase, 0.35, 0.011, 1.0) + bump(phase, 0.375, 0.009, -0.2) +
-           bump(phase, 0.6, 0.045, 0.3) + noise;
+    return bump(phase, 0.18, 0.022, 0.12) + bump(phase, 0.325, 0.009, -0.1) + bump(phase, 0.35, 0.011, 1.0) +
+           bump(phase, 0.375, 0.009, -0.2) + bump(phase, 0.6, 0.045, 0.3) + noise;
 }
 
 /* 12 leads that obey Einthoven and Goldberger. */
@@ -193,23 +194,22 @@ static void flat_line_has_no_beats(void **state)
 static void archive_with_a_copy_and_a_broken_file(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/pclr_doctor_XXXXXX", path[256], line[512], content[4096] = "";
+    char line[512], content[4096] = "";
     pclr_check_summary s;
     pclr_error error = {0};
-    assert_non_null(mkdtemp(folder));
+    assert_int_equal(folder_make(), 0);
     pclr_record *r = clean_record();
-    assert_int_equal(pclr_record_write_wfdb(r, folder, NULL, &error), PCLR_OK);
+    assert_int_equal(pclr_record_write_wfdb(r, folder_name(), NULL, &error), PCLR_OK);
     mem_release(&r->id);
     assert_int_equal(mem_strdup(&r->id, "zcopy", NULL), PCLR_OK);
-    assert_int_equal(pclr_record_write_wfdb(r, folder, NULL, &error), PCLR_OK);
+    assert_int_equal(pclr_record_write_wfdb(r, folder_name(), NULL, &error), PCLR_OK);
     pclr_record_destroy(&r);
-    snprintf(path, sizeof path, "%s/broken.hea", folder);
-    FILE *broken = fopen(path, "w");
+    FILE *broken = fopen(in_folder("broken.hea"), "w");
     assert_non_null(broken);
     fputs("broken 1 500 100\nnothere.dat 16 1000 16 0 0 0 0 I\n", broken);
     fclose(broken);
-    snprintf(path, sizeof path, "%s/findings.csv", folder);
-    const char *sources[] = {folder};
+    const char *path = in_folder("findings.csv");
+    const char *sources[] = {folder_name()};
     if (pclr_check(sources, 1, path, NULL, NULL, &s, &error) != PCLR_OK) fail_msg("%s", error.message);
     assert_int_equal(s.found, 3);
     assert_int_equal(s.readable, 2);
@@ -222,17 +222,23 @@ static void archive_with_a_copy_and_a_broken_file(void **state)
     assert_ptr_equal(strstr(content, "record_id,quality,findings\n"), content);
     assert_non_null(strstr(content, "broken,0.0000,"));
     assert_non_null(strstr(content, "duplicate(planted)"));
-    snprintf(path, sizeof path, "rm -r %s", folder);
-    assert_int_equal(system(path), 0);
+    assert_int_equal(folder_remove(), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean_has_none),   cmocka_unit_test(wrong_scale),    cmocka_unit_test(flat_lead),
-        cmocka_unit_test(clipped_lead),     cmocka_unit_test(missing_samples), cmocka_unit_test(mains_hum),
-        cmocka_unit_test(exchanged_leads),  cmocka_unit_test(reversed_arms),  cmocka_unit_test(short_and_old),
-        cmocka_unit_test(wrong_rate),       cmocka_unit_test(flat_line_has_no_beats),
+        cmocka_unit_test(clean_has_none),
+        cmocka_unit_test(wrong_scale),
+        cmocka_unit_test(flat_lead),
+        cmocka_unit_test(clipped_lead),
+        cmocka_unit_test(missing_samples),
+        cmocka_unit_test(mains_hum),
+        cmocka_unit_test(exchanged_leads),
+        cmocka_unit_test(reversed_arms),
+        cmocka_unit_test(short_and_old),
+        cmocka_unit_test(wrong_rate),
+        cmocka_unit_test(flat_line_has_no_beats),
         cmocka_unit_test(archive_with_a_copy_and_a_broken_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

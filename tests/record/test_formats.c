@@ -16,32 +16,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "folder.h"
 #include "made.h"
 #include "record/record.h"
 
-static char folder[] = "/tmp/physioclr-formats-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    file_list files = {0};
-    (void)state;
-    if (file_list_folder(&files, folder, NULL) == PCLR_OK) {
-        for (size_t k = 0; k < files.count; k++) unlink(files.path[k]);
-    }
-    file_list_free(&files);
-    return rmdir(folder);
-}
-
 static const char *put(const char *name, const void *data, size_t size)
 {
-    static char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    const char *path = in_folder(name);
     FILE *file = fopen(path, "wb"); /* not file_write: it waits for the disk, a thousand times here */
     assert_non_null(file);
     assert_int_equal(fwrite(data, 1, size, file), size);
@@ -260,5 +241,5 @@ int main(void)
         cmocka_unit_test(twins_agree),
         cmocka_unit_test(survives_damage_of_recordings),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, folder_set_up, folder_tear_down);
 }

@@ -18,43 +18,31 @@
 #include <zlib.h>
 
 #include "base/memory.h"
+#include "folder.h"
 #include "made.h"
 #include "record/record.h"
 
 enum { MEGABYTES_MOST = 160 }; /* of the whole process, libraries and sanitizer included; 48 above one that reads a sound file */
 
-static char folder[] = "/tmp/physioclr-hostile-XXXXXX";
-
 static const char *put(const char *name, const void *data, size_t size)
 {
-    static char path[2][256];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    FILE *f = fopen(path[turn], "wb");
+    const char *path = in_folder(name);
+    FILE *f = fopen(path, "wb");
     assert_non_null(f);
     assert_int_equal(fwrite(data, 1, size, f), size);
     fclose(f);
-    return path[turn];
+    return path;
 }
 
 static int make_folder(void **state)
 {
     static const uint8_t samples[2000] = {1};
     (void)state;
-    if (!mkdtemp(folder)) return -1;
+    if (folder_make() != 0) return -1;
     put("s.dat", samples, sizeof samples);
     put("seg.hea", "seg 1 250 1000\ns.dat 16 200 16 0 0 0 0 II\n", 42);
     put("deep.hea", "deep/1 1 250 1000\nseg 1000\n", 27);
     return 0;
-}
-
-static int remove_folder(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
 }
 
 /* ---- reading in a process of its own ---- */
@@ -288,10 +276,9 @@ static void matlab5_bombs(void **state)
 
 static void hdf5_bombs(void **state)
 {
-    char path[256];
     const hsize_t extent[][3] = {{1, 1u << 26, 12}, {1u << 30, 4096, 12}, {UINT64_MAX / 64, 2, 12}, {1, 4096, 1u << 20}, {0, 4096, 12}};
     (void)state;
-    snprintf(path, sizeof path, "%s/h.h5", folder);
+    const char *path = in_folder("h.h5");
     for (size_t k = 0; k < sizeof extent / sizeof *extent; k++) {
         const hsize_t chunk[3] = {1, extent[k][1] < 4096 ? extent[k][1] : 4096, 12};
         hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), space = H5Screate_simple(3, extent[k], NULL);
@@ -416,5 +403,5 @@ int main(void)
         cmocka_unit_test(philips_bomb),  cmocka_unit_test(dicom_lengths),
         cmocka_unit_test(scp_lengths),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, folder_tear_down);
 }

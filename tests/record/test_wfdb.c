@@ -11,39 +11,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "folder.h"
 #include "record/formats/wfdb.h"
-
-static char folder[] = "/tmp/physioclr-wfdb-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    file_list files = {0};
-    (void)state;
-    if (file_list_folder(&files, folder, NULL) == PCLR_OK) {
-        for (size_t k = 0; k < files.count; k++) unlink(files.path[k]);
-    }
-    file_list_free(&files);
-    return rmdir(folder);
-}
-
-static const char *place(const char *name)
-{
-    static char path[2][256];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
 
 static void put(const char *name, const void *data, size_t size)
 {
-    assert_int_equal(file_write(place(name), data, size, NULL), PCLR_OK);
+    assert_int_equal(file_write(in_folder(name), data, size, NULL), PCLR_OK);
 }
 
 static void put_text(const char *name, const char *content)
@@ -55,7 +28,7 @@ static pclr_record *get(const char *name, const pclr_read_options *options)
 {
     pclr_record *r = NULL;
     pclr_error error = {0};
-    if (pclr_record_read(&r, place(name), options, &error) != PCLR_OK) fail_msg("%s", error.message);
+    if (pclr_record_read(&r, in_folder(name), options, &error) != PCLR_OK) fail_msg("%s", error.message);
     return r;
 }
 
@@ -85,7 +58,7 @@ static void writes_what_it_reads(void **state)
     r->start_time = strdup("2020-05-12T12:33:59");
     r->annotation = marks;
     r->annotations = 3;
-    assert_int_equal(pclr_record_write_wfdb(r, folder, "qrs", NULL), PCLR_OK);
+    assert_int_equal(pclr_record_write_wfdb(r, folder_name(), "qrs", NULL), PCLR_OK);
     back = get("round", &(pclr_read_options){.annotator = "qrs", .strict = true});
 
     assert_string_equal(back->id, "round");
@@ -218,7 +191,7 @@ static void joins_segments(void **state)
     pclr_record_destroy(&r);
 
     pclr_record_list *list = NULL;
-    const char *where = folder;
+    const char *where = folder_name();
     assert_int_equal(pclr_record_find(&list, &where, 1, NULL), PCLR_OK);
     for (size_t k = 0; k < list->count; k++) assert_null(strstr(list->path[k], "lay.hea"));
     pclr_record_list_destroy(&list);
@@ -265,7 +238,7 @@ static void refuses_by_line_and_field(void **state)
         pclr_record *r = NULL;
         pclr_error error = {0};
         put("h.hea", bad[k].header, strlen(bad[k].header));
-        pclr_status status = pclr_record_read(&r, place("h"), NULL, &error);
+        pclr_status status = pclr_record_read(&r, in_folder("h"), NULL, &error);
         if (status == PCLR_OK && k == 22) { /* an impossible length is cut down to what the file holds */
             assert_int_equal(r->samples, 4);
             pclr_record_destroy(&r);
@@ -286,13 +259,13 @@ static void refuses_other_units_and_wrong_checksums(void **state)
     (void)state;
     put("u.dat", (const uint8_t[]){1, 0, 2, 0}, 4);
     put_text("u.hea", "u 1 100 2\nu.dat 16 1/adu 16 0 1 3 0 II\n");
-    assert_int_equal(pclr_record_read(&r, place("u"), NULL, &error), PCLR_E_DATA);
+    assert_int_equal(pclr_record_read(&r, in_folder("u"), NULL, &error), PCLR_E_DATA);
     assert_non_null(strstr(error.message, "--unit"));
     r = get("u", &(pclr_read_options){.unit = "uV"});
     assert_true(fabs((double)r->signal[1] - 0.002) < 1e-9);
     pclr_record_destroy(&r);
     put_text("u.hea", "u 1 100 2\nu.dat 16 1/mV 16 0 1 4 0 II\n");
-    assert_int_equal(pclr_record_read(&r, place("u"), &(pclr_read_options){.strict = true}, &error), PCLR_E_FORMAT);
+    assert_int_equal(pclr_record_read(&r, in_folder("u"), &(pclr_read_options){.strict = true}, &error), PCLR_E_FORMAT);
     assert_non_null(strstr(error.message, "checksum"));
     r = get("u", NULL);
     assert_int_equal(r->warnings, 1);
@@ -306,7 +279,7 @@ static void names_a_missing_signal_file(void **state)
 
     (void)state;
     put_text("n.hea", "n 1 100 2\nnowhere.dat 16 1/mV\n");
-    assert_int_equal(pclr_record_read(&r, place("n"), NULL, &error), PCLR_E_MISSING);
+    assert_int_equal(pclr_record_read(&r, in_folder("n"), NULL, &error), PCLR_E_MISSING);
     assert_non_null(strstr(error.message, "nowhere.dat"));
 }
 
@@ -319,5 +292,5 @@ int main(void)
         cmocka_unit_test(refuses_by_line_and_field),   cmocka_unit_test(refuses_other_units_and_wrong_checksums),
         cmocka_unit_test(names_a_missing_signal_file),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, folder_set_up, folder_tear_down);
 }

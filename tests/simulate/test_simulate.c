@@ -13,6 +13,8 @@
 
 #include <physioclr.h>
 
+#include "folder.h"
+
 static pclr_record *make(size_t index, const char *conditions, double snr)
 {
     pclr_error error = {0};
@@ -150,11 +152,10 @@ static void test_same_bytes_whatever_the_threads(void **state)
 {
     (void)state;
     static char a[200000], b[200000];
-    char one[] = "/tmp/pclr-simulate-XXXXXX", two[] = "/tmp/pclr-simulate-XXXXXX";
+    assert_int_equal(folder_make(), 0);
+    const char *one = in_folder("one"), *two = in_folder("two");
     pclr_error error = {0};
     pclr_simulate_options options = {.records = 6, .seed = 9, .threads = 1};
-    assert_non_null(mkdtemp(one));
-    assert_non_null(mkdtemp(two));
     assert_int_equal(pclr_simulate(one, &options, NULL, &error), PCLR_OK);
     options.threads = 3;
     assert_int_equal(pclr_simulate(two, &options, NULL, &error), PCLR_OK);
@@ -168,8 +169,7 @@ static void test_same_bytes_whatever_the_threads(void **state)
             assert_memory_equal(a, b, n);
         }
     }
-    remove(one);
-    remove(two);
+    assert_int_equal(folder_remove(), 0);
 }
 
 static void test_patients_repeat(void **state)

@@ -9,32 +9,19 @@
 #include "archive.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "folder.h"
 #include "nn/nn.h"
 
-static char folder[64], dataset[4096];
-
-static void must(pclr_status status, const pclr_error *error)
-{
-    if (status != PCLR_OK) fail_msg("%s", error->message);
-}
+static char dataset[4096];
 
 static int make_archive(void **state)
 {
     pclr_error error = {0};
     (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/physioclr-train-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    pclr_status status = archive_make(folder, dataset, sizeof dataset, &error);
+    if (folder_make() != 0) return -1;
+    pclr_status status = archive_make(folder_name(), dataset, sizeof dataset, &error);
     if (status != PCLR_OK) fprintf(stderr, "%s\n", error.message);
     return status == PCLR_OK ? 0 : -1;
-}
-
-static int remove_archive(void **state)
-{
-    char command[128];
-    (void)state;
-    (void)snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
 }
 
 static pclr_config *small_config(const char *more)
@@ -69,7 +56,7 @@ static pclr_config *small_config(const char *more)
 
 static void path_of(char *out, size_t size, const char *run, const char *name)
 {
-    (void)snprintf(out, size, "%s/%s%s%s", folder, run, name[0] ? "/" : "", name);
+    (void)snprintf(out, size, "%s/%s%s%s", folder_name(), run, name[0] ? "/" : "", name);
 }
 
 static void same_file(const char *run_a, const char *run_b, const char *name)
@@ -173,8 +160,7 @@ static double downstream(bool finetune, const char *encoder_run, const char *run
     char encoder[4096], path[4096];
     path_of(encoder, sizeof encoder, encoder_run ? encoder_run : "", "encoder.safetensors");
     path_of(path, sizeof path, run, "");
-    pclr_downstream_options options = {
-        .task = "fast", .encoder = encoder_run ? encoder : NULL, .input = input, .label_fraction = fraction};
+    pclr_downstream_options options = {.task = "fast", .encoder = encoder_run ? encoder : NULL, .input = input, .label_fraction = fraction};
     must((finetune ? pclr_finetune : pclr_probe)(dataset, &options, config, path, NULL, &summary, &error), &error);
     pclr_config_destroy(&config);
     return summary.best_value;
@@ -212,5 +198,5 @@ int main(void)
         cmocka_unit_test(test_probe_is_the_same_twice),
         cmocka_unit_test(test_finetuning_tells_fast_from_slow),
     };
-    return cmocka_run_group_tests(tests, make_archive, remove_archive);
+    return cmocka_run_group_tests(tests, make_archive, folder_tear_down);
 }

@@ -8,27 +8,22 @@
 
 #include "archive.h"
 #include "base/memory.h"
+#include "folder.h"
 #include "train/loader.h"
 
 enum { BATCH = 12, MOST_PROCESSES = 3 };
 
-static char folder[64], dataset[4096];
+static char dataset[4096];
 static pclr_config *config;
 static pool records;
 static size_t *chosen, count;
-
-static void must(pclr_status status, const pclr_error *error)
-{
-    if (status != PCLR_OK) fail_msg("%s", error->message);
-}
 
 static int open_archive(void **state)
 {
     pclr_error error = {0};
     (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/physioclr-shares-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    must(archive_make(folder, dataset, sizeof dataset, &error), &error);
+    if (folder_make() != 0) return -1;
+    must(archive_make(folder_name(), dataset, sizeof dataset, &error), &error);
     must(pclr_config_create(&config, &error), &error);
     must(pclr_config_set(config, "input.seconds", "2.5", &error), &error);
     must(pool_open(&records, dataset, NULL, config, true, &error), &error);
@@ -40,13 +35,11 @@ static int open_archive(void **state)
 
 static int close_archive(void **state)
 {
-    char command[128];
     (void)state;
     mem_free(chosen);
     pool_close(&records);
     pclr_config_destroy(&config);
-    (void)snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
+    return folder_remove();
 }
 
 static loader *open_loader(int rank, int size, bool pairs)
