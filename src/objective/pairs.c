@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/select.h"
+
 static double dot(const float *a, const float *b, int64_t n)
 {
     double sum = 0;
@@ -26,27 +28,7 @@ void pairs_cosines(const float *a, int64_t rows, const float *b, int64_t others,
 
 float pairs_kth_largest(float *values, int64_t n, int64_t k)
 {
-    int64_t low = 0, high = n - 1, want = k - 1;
-    while (low < high) { /* Hoare's quickselect, descending */
-        float pivot = values[low + (high - low) / 2];
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (values[i] > pivot) i++;
-            while (values[j] < pivot) j--;
-            if (i <= j) {
-                float swap = values[i];
-                values[i++] = values[j];
-                values[j--] = swap;
-            }
-        }
-        if (want <= j)
-            high = j;
-        else if (want >= i)
-            low = i;
-        else
-            break;
-    }
-    return values[want];
+    return select_smallest(values, (size_t)n, (size_t)(n - k));
 }
 
 static int64_t rows_of(const pairs_batch *b)

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "physio/window.h"
+#include "signal/vector.h"
 
 enum {
     HALF = 15, /* samples to either side that a point network sees */
@@ -53,10 +54,11 @@ static float limited(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* SPAN samples of x around `at`, scaled by their own mean and spread. */
+/* SPAN samples of x around `at`, and a 0 that fills up the last vector. */
 static void cut_span(const float *x, size_t n, ptrdiff_t at, int step, float *restrict out)
 {
     ptrdiff_t first = at - HALF * step, last = at + HALF * step;
+    out[SPAN] = 0.0F;
     if (first >= 0 && (size_t)last < n) {
         for (ptrdiff_t j = 0; j < SPAN; j++) out[j] = x[first + j * step];
         return;
@@ -67,18 +69,51 @@ static void cut_span(const float *x, size_t n, ptrdiff_t at, int step, float *re
     }
 }
 
-static float span_mean(const float *x)
+typedef int32_t vector_mask __attribute__((vector_size(32)));
+typedef union span {
+    float value[SPAN + 1]; /* the last one only fills up */
+    vector part[(SPAN + 1) / VECTOR_FLOATS];
+} span;
+
+static inline float sum_of(const vector *v)
 {
-    float sum = 0.0F;
-    for (size_t k = 0; k < SPAN; k++) sum += x[k];
-    return sum / SPAN;
+    return (((*v)[0] + (*v)[4]) + ((*v)[2] + (*v)[6])) + (((*v)[1] + (*v)[5]) + ((*v)[3] + (*v)[7]));
 }
 
-static float span_deviation(const float *x, float mean)
+static inline void limit(vector *x, float low, float high)
 {
-    float sum = 0.0F;
-    for (size_t k = 0; k < SPAN; k++) sum += (x[k] - mean) * (x[k] - mean);
-    return sqrtf(sum / (SPAN - 1));
+    const vector none = {0}, lowest = none + low, highest = none + high;
+    vector_mask under = *x<lowest, over = *x> highest;
+    *x = (vector)(((vector_mask)lowest & under) | ((vector_mask)highest & over) | ((vector_mask)*x & ~(under | over)));
+}
+
+/* What the networks see of the lead: its deviations from its mean in standard deviations, and of the slopes of all leads: shares of
+ * their mean. Sums run over the parts of a vector, so that every processor rounds alike. */
+VECTOR_CLONES static void normalise_spans(span *restrict own, span *restrict pool, float scale, float *restrict deviation,
+                                          float *restrict level)
+{
+    vector sum = {0}, pool_sum = {0}, square = {0};
+    for (size_t k = 0; k < (SPAN + 1) / VECTOR_FLOATS; k++) {
+        own->part[k] *= scale;
+        sum += own->part[k];
+        pool_sum += pool->part[k];
+    }
+    float mean = sum_of(&sum) / SPAN;
+    own->value[SPAN] = mean;
+    for (size_t k = 0; k < (SPAN + 1) / VECTOR_FLOATS; k++) {
+        vector from_mean = own->part[k] - mean;
+        square += from_mean * from_mean;
+    }
+    *deviation = sqrtf(sum_of(&square) / (SPAN - 1)) + 0.01F;
+    *level = sum_of(&pool_sum) / SPAN + 0.002F;
+    float per_deviation = 1.0F / *deviation, per_level = 1.0F / *level;
+    for (size_t k = 0; k < (SPAN + 1) / VECTOR_FLOATS; k++) {
+        own->part[k] = (own->part[k] - mean) * per_deviation;
+        limit(&own->part[k], -4.0F, 4.0F);
+        pool->part[k] *= per_level;
+        limit(&pool->part[k], 0.0F, 4.0F);
+        pool->part[k] -= 1.0F;
+    }
 }
 
 static void point_inputs(const window_source *s, size_t beat, const float *intervals, const estimate *e, size_t p, float *input)
@@ -86,18 +121,15 @@ static void point_inputs(const window_source *s, size_t beat, const float *inter
     const working *w = s->w;
     bool qrs = p == POINT_QRS_ONSET || p == POINT_QRS_OFFSET;
     size_t n = w->samples;
-    float position = e->point[p], nearest = nearbyintf(position), scale = 1.0F / s->height[s->lead];
+    float position = e->point[p], nearest = nearbyintf(position), deviation, level;
     ptrdiff_t at = (ptrdiff_t)s->beats->centre[beat] + (ptrdiff_t)nearest;
-    float *own = input, *pool = input + SPAN, *rest = input + 2 * SPAN;
-    cut_span(qrs ? working_lead(w, s->lead) : s->smooth + s->lead * n, n, at, STEP[p], own);
-    cut_span(qrs ? s->fine : s->coarse, n, at, STEP[p], pool);
-    for (size_t k = 0; k < SPAN; k++) own[k] *= scale;
-    float mean = span_mean(own), deviation = span_deviation(own, mean) + 0.01F, level = span_mean(pool) + 0.002F;
-    float per_deviation = 1.0F / deviation, per_level = 1.0F / level;
-    for (size_t k = 0; k < SPAN; k++) {
-        own[k] = limited((own[k] - mean) * per_deviation, -4.0F, 4.0F);
-        pool[k] = limited(pool[k] * per_level, 0.0F, 4.0F) - 1.0F;
-    }
+    span own, pool;
+    cut_span(qrs ? working_lead(w, s->lead) : s->smooth + s->lead * n, n, at, STEP[p], own.value);
+    cut_span(qrs ? s->fine : s->coarse, n, at, STEP[p], pool.value);
+    normalise_spans(&own, &pool, 1.0F / s->height[s->lead], &deviation, &level);
+    memcpy(input, own.value, SPAN * sizeof *input);
+    memcpy(input + SPAN, pool.value, SPAN * sizeof *input);
+    float *rest = input + 2 * SPAN;
     *rest++ = deviation / (deviation + 0.1F);
     *rest++ = level / (level + 0.02F);
     for (size_t q = 0; q < POINTS; q++) *rest++ = (e->point[q] - position) / delineator_spread[q] / 3.0F;

@@ -8,11 +8,14 @@
 
 enum { TILE = 16 }; /* outputs summed at once */
 
-/* Columns of zeros fill a layer up to whole tiles. */
-VECTOR_CLONES static void unpack_weights(const network_table *t, size_t stride, float *restrict weight)
+/* weight[tiles][inputs][TILE]; zeros fill the last tile up. */
+VECTOR_CLONES static void unpack_weights(const network_table *t, float *restrict weight)
 {
-    for (size_t i = 0; i < t->inputs; i++)
-        for (size_t o = 0; o < t->outputs; o++) weight[i * stride + o] = (float)t->weight[i * t->outputs + o] * t->scale[o];
+    for (size_t first = 0; first < t->outputs; first += TILE) {
+        size_t outputs = t->outputs - first < TILE ? t->outputs - first : TILE;
+        for (size_t i = 0; i < t->inputs; i++, weight += TILE)
+            for (size_t o = 0; o < outputs; o++) weight[o] = (float)t->weight[i * t->outputs + first + o] * t->scale[first + o];
+    }
 }
 
 static pclr_status layer_create(network_layer *layer, const network_table *t, pclr_error *error)
@@ -22,7 +25,7 @@ static pclr_status layer_create(network_layer *layer, const network_table *t, pc
     layer->stride = (t->outputs + TILE - 1) / TILE * TILE;
     TRY(mem_alloc(&layer->weight, t->inputs * layer->stride, sizeof(float), error));
     TRY(mem_alloc(&layer->bias, layer->stride, sizeof(float), error));
-    unpack_weights(t, layer->stride, layer->weight);
+    unpack_weights(t, layer->weight);
     memcpy(layer->bias, t->bias, t->outputs * sizeof(float));
     return PCLR_OK;
 }
@@ -53,8 +56,9 @@ static void layer_plain(const network_layer *layer, const float *x, float *y)
 {
     for (size_t r = 0; r < NETWORK_ROWS; r++)
         for (size_t o = 0; o < layer->outputs; o++) {
+            const float *weight = layer->weight + o / TILE * TILE * layer->inputs + o % TILE;
             float sum = layer->bias[o];
-            for (size_t i = 0; i < layer->inputs; i++) sum += x[r * layer->inputs + i] * layer->weight[i * layer->stride + o];
+            for (size_t i = 0; i < layer->inputs; i++) sum += x[r * layer->inputs + i] * weight[i * TILE];
             y[r * layer->stride + o] = sum;
         }
 }
@@ -63,13 +67,14 @@ static void layer_plain(const network_layer *layer, const float *x, float *y)
 VECTOR_CLONES static void layer_tile(const network_layer *layer, const float *restrict x, size_t first, float *restrict y)
 {
     const vector_unaligned *bias = (const vector_unaligned *)(layer->bias + first);
-    const float *weight = layer->weight + first;
+    const float *weight = layer->weight + first * layer->inputs;
     size_t inputs = layer->inputs, stride = layer->stride;
-    vector a0 = bias[0], a1 = bias[1], b0 = a0, b1 = a1, c0 = a0, c1 = a1, d0 = a0, d1 = a1; /* rows a to d, both halves of the tile */
+    vector a0 = bias[0], a1 = bias[1], b0 = a0, b1 = a1, c0 = a0, c1 = a1; /* rows a to f, both halves of the tile */
+    vector d0 = a0, d1 = a1, e0 = a0, e1 = a1, f0 = a0, f1 = a1;
     for (size_t i = 0; i < inputs; i++) {
-        const vector_unaligned *w = (const vector_unaligned *)(weight + i * stride);
+        const vector_unaligned *w = (const vector_unaligned *)(weight + i * TILE);
         vector w0 = w[0], w1 = w[1];
-        float a = x[i], b = x[inputs + i], c = x[2 * inputs + i], d = x[3 * inputs + i];
+        float a = x[i], b = x[inputs + i], c = x[2 * inputs + i], d = x[3 * inputs + i], e = x[4 * inputs + i], f = x[5 * inputs + i];
         a0 += a * w0;
         a1 += a * w1;
         b0 += b * w0;
@@ -78,8 +83,12 @@ VECTOR_CLONES static void layer_tile(const network_layer *layer, const float *re
         c1 += c * w1;
         d0 += d * w0;
         d1 += d * w1;
+        e0 += e * w0;
+        e1 += e * w1;
+        f0 += f * w0;
+        f1 += f * w1;
     }
-    const vector rows[NETWORK_ROWS][2] = {{a0, a1}, {b0, b1}, {c0, c1}, {d0, d1}};
+    const vector rows[NETWORK_ROWS][2] = {{a0, a1}, {b0, b1}, {c0, c1}, {d0, d1}, {e0, e1}, {f0, f1}};
     for (size_t r = 0; r < NETWORK_ROWS; r++) memcpy(y + r * stride + first, rows[r], sizeof rows[r]);
 }
 

@@ -16,7 +16,7 @@ typedef struct network_table {
 
 typedef struct network_layer {
     size_t inputs, outputs, stride; /* stride: outputs rounded up to what is computed at once */
-    float *weight;                  /* [inputs][stride] */
+    float *weight;                  /* [tiles][inputs][outputs of a tile] */
     float *bias;                    /* [stride] */
 } network_layer;
 
@@ -24,7 +24,7 @@ typedef struct network {
     network_layer layer[NETWORK_LAYERS];
 } network;
 
-enum { NETWORK_ROWS = 4 /* worked on at once */, NETWORK_WIDEST = 512 };
+enum { NETWORK_ROWS = 6 /* worked on at once */, NETWORK_WIDEST = 512 };
 
 pclr_status network_create(network *net, const network_table table[NETWORK_LAYERS], pclr_error *error);
 void network_free(network *net);

@@ -2,35 +2,78 @@
 #include "physio/quality.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/select.h"
 #include "signal/spline.h"
+#include "signal/vector.h"
 
 enum { STRETCH = 25, HALF_SECOND = 125, SECOND = 250 }; /* samples at WORKING_RATE */
 static const float FLAT_SPAN = 0.004F;                  /* mV */
 
-static int compare(const void *a, const void *b)
+/* Middle of v[n], which is reordered; 0 for none. */
+static double middle(float *v, size_t n)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    return n ? (double)select_smallest(v, n, n / 2) : 0.0;
 }
 
-/* Middle of v[n], which is sorted; 0 for none. */
-static double middle(double *v, size_t n)
+/* Here and below in VECTOR_FLOATS interleaved parts, which the compiler can hold in a register. x is finite: working.h. */
+VECTOR_CLONES static float span_of(const float *x, size_t n)
 {
-    qsort(v, n, sizeof *v, compare);
-    return n ? v[n / 2] : 0.0;
-}
-
-static float span_of(const float *x, size_t n)
-{
-    float low = x[0], high = x[0];
-    for (size_t i = 1; i < n; i++) {
-        low = x[i] < low ? x[i] : low; /* x is finite: working.h */
-        high = x[i] > high ? x[i] : high;
+    float low[VECTOR_FLOATS], high[VECTOR_FLOATS];
+    for (size_t k = 0; k < VECTOR_FLOATS; k++) low[k] = high[k] = x[0];
+    size_t whole = n / VECTOR_FLOATS * VECTOR_FLOATS;
+    for (size_t i = 0; i < whole; i += VECTOR_FLOATS)
+        for (size_t k = 0; k < VECTOR_FLOATS; k++) {
+            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
+            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
+        }
+    for (size_t i = whole; i < n; i++) {
+        low[0] = x[i] < low[0] ? x[i] : low[0];
+        high[0] = x[i] > high[0] ? x[i] : high[0];
     }
-    return high - low;
+    for (size_t k = 1; k < VECTOR_FLOATS; k++) {
+        low[0] = low[k] < low[0] ? low[k] : low[0];
+        high[0] = high[k] > high[0] ? high[k] : high[0];
+    }
+    return high[0] - low[0];
+}
+
+/* Largest and mean magnitude of the slopes between x[n], n > 1. */
+VECTOR_CLONES static void slopes(const float *x, size_t n, double *largest, double *mean)
+{
+    float part_largest[VECTOR_FLOATS] = {0}, part_sum[VECTOR_FLOATS] = {0};
+    double sum = 0.0;
+    size_t whole = (n - 1) / VECTOR_FLOATS * VECTOR_FLOATS;
+    for (size_t i = 0; i < whole; i += VECTOR_FLOATS)
+        for (size_t k = 0; k < VECTOR_FLOATS; k++) {
+            float slope = fabsf(x[i + k + 1] - x[i + k]);
+            part_largest[k] = slope > part_largest[k] ? slope : part_largest[k];
+            part_sum[k] += slope;
+        }
+    for (size_t i = whole; i + 1 < n; i++) {
+        float slope = fabsf(x[i + 1] - x[i]);
+        part_largest[0] = slope > part_largest[0] ? slope : part_largest[0];
+        part_sum[0] += slope;
+    }
+    for (size_t k = 0; k < VECTOR_FLOATS; k++) {
+        part_largest[0] = part_largest[k] > part_largest[0] ? part_largest[k] : part_largest[0];
+        sum += (double)part_sum[k];
+    }
+    *largest = (double)part_largest[0];
+    *mean = sum / (double)(n - 1);
+}
+
+/* Sum of squares of a[STRETCH] - b[STRETCH]. */
+VECTOR_CLONES static double square_distance(const float *a, const float *b)
+{
+    float part[VECTOR_FLOATS] = {0};
+    double sum = 0.0;
+    for (size_t i = 0; i + VECTOR_FLOATS <= STRETCH; i += VECTOR_FLOATS)
+        for (size_t k = 0; k < VECTOR_FLOATS; k++) part[k] += (a[i + k] - b[i + k]) * (a[i + k] - b[i + k]);
+    for (size_t i = STRETCH / VECTOR_FLOATS * VECTOR_FLOATS; i < STRETCH; i++) part[0] += (a[i] - b[i]) * (a[i] - b[i]);
+    for (size_t k = 0; k < VECTOR_FLOATS; k++) sum += (double)part[k];
+    return sum;
 }
 
 static double flat_share(const float *x, size_t n)
@@ -54,42 +97,33 @@ static double wander_span(const float *x, size_t n)
 }
 
 /* Largest span within a second, and the median over the seconds of largest over mean slope. */
-static void by_second(const float *x, size_t n, double *work, double *range, double *peakedness)
+static void by_second(const float *x, size_t n, float *work, double *range, double *peakedness)
 {
     size_t seconds = n / SECOND;
     *range = 0.0;
     for (size_t k = 0; k < seconds; k++) {
         const float *s = x + k * SECOND;
-        double largest = 0.0, sum = 0.0;
+        double largest, mean;
         *range = fmax(*range, (double)span_of(s, SECOND));
-        for (size_t i = 1; i < SECOND; i++) {
-            double slope = fabs((double)s[i] - (double)s[i - 1]);
-            largest = slope > largest ? slope : largest;
-            sum += slope;
-        }
-        work[k] = largest / (sum / (SECOND - 1) + 1e-4);
+        slopes(s, SECOND, &largest, &mean);
+        work[k] = (float)(largest / (mean + 1e-4));
     }
     *peakedness = middle(work, seconds);
 }
 
 /* smooth[n] is overwritten. */
-static double noise_level(const float *x, size_t n, float *smooth, double *work)
+static double noise_level(const float *x, size_t n, float *smooth, float *work)
 {
     size_t stretches = n / STRETCH;
     spline_smooth(x, n, 1, smooth);
-    for (size_t k = 0; k < stretches; k++) {
-        double square = 0.0;
-        for (size_t i = k * STRETCH; i < (k + 1) * STRETCH; i++)
-            square += ((double)x[i] - (double)smooth[i]) * ((double)x[i] - (double)smooth[i]);
-        work[k] = sqrt(square / STRETCH);
-    }
+    for (size_t k = 0; k < stretches; k++) work[k] = (float)sqrt(square_distance(x + k * STRETCH, smooth + k * STRETCH) / STRETCH);
     return middle(work, stretches);
 }
 
 pclr_status quality_measure(const working *w, double measure[QUALITY_MEASURES], pclr_error *error)
 {
-    float *smooth = NULL;
-    double *work = NULL, flat = 0.0, wander = 0.0, range = 0.0, noise = 0.0, peaked = INFINITY;
+    float *smooth = NULL, *work = NULL;
+    double flat = 0.0, wander = 0.0, range = 0.0, noise = 0.0, peaked = INFINITY;
     pclr_status status;
     TRY_GOTO(mem_alloc(&smooth, w->samples, sizeof *smooth, error));
     TRY_GOTO(mem_alloc(&work, w->samples / STRETCH + 1, sizeof *work, error));

@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "base/select.h"
 #include "folder.h"
 
 static void test_error_is_one_line(void **state)
@@ -36,6 +37,29 @@ static void test_error_is_one_line(void **state)
     path[sizeof path - 1] = '\0';
     assert_int_equal(error_prefix(&error, "%s", path), PCLR_E_FORMAT);
     assert_int_equal(strlen(error.message), sizeof error.message - 1);
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Every rank of lists with many ties, against sorting. */
+static void test_select(void **state)
+{
+    (void)state;
+    enum { LONGEST = 40 };
+    float value[LONGEST], sorted[LONGEST], work[LONGEST];
+    rng r = rng_make(1, "select", 0);
+    for (size_t n = 1; n <= LONGEST; n++) {
+        for (size_t i = 0; i < n; i++) value[i] = sorted[i] = (float)rng_below(&r, n / 2 + 1);
+        qsort(sorted, n, sizeof *sorted, compare_floats);
+        for (size_t k = 0; k < n; k++) {
+            memcpy(work, value, sizeof work);
+            assert_float_equal(select_smallest(work, n, k), sorted[k], 0.0);
+        }
+    }
 }
 
 static void test_memory(void **state)
@@ -377,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_error_is_one_line),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_select),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_sha256_in_pieces),
