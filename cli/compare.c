@@ -66,7 +66,7 @@ const cli_command cli_compare_command = {
     .description =
         "Compares two or more systems on the records and classes they share: prediction files of this program or any other, and\n"
         "model files, which predict the labels' dataset (or --recordings) first. Every measure with its interval, differences to\n"
-        "the first by a paired bootstrap over patients, and DeLong's test by class with Holm's correction.",
+        "the first by a paired bootstrap over patients, and by class a test of AUROC from DeLong's variance with Holm's correction.",
     .examples = "physioclr compare simclr/model.safetensors physioclr/model.safetensors --labels dataset.h5 --split folds:test\n"
                 "physioclr compare theirs.csv ours.csv --labels dataset.h5 --task superclass --split folds:test --report report.html",
     .options = OPTIONS,

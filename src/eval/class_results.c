@@ -4,32 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "eval/delong.h"
 #include "eval/evaluation.h"
-
-static pclr_status class_delong(pclr_evaluation *e, size_t c, double *score, uint8_t *label, pclr_error *error)
-{
-    const eval_set *set = &e->set;
-    const double *only = score;
-    pclr_estimate *out = &e->class_result[c].delong;
-    pclr_error why = {0};
-    delong d;
-
-    *out = (pclr_estimate){.value = NAN, .low = NAN, .high = NAN};
-    for (size_t r = 0; r < set->records; r++) {
-        score[r] = set->score[r * set->classes + c];
-        label[r] = set->label[r * set->classes + c];
-    }
-    pclr_status status = delong_create(&d, &only, 1, label, set->patient, set->patients, set->records, &why);
-    e->class_result[c].positive_patients = d.with_positive;
-    e->class_result[c].negative_patients = d.with_negative;
-    if (status == PCLR_E_DATA) return PCLR_OK; /* too few patients for a variance: no interval */
-    if (status != PCLR_OK) return error_set(error, status, "%s", why.message);
-    *out = (pclr_estimate){.value = d.auroc[0], .defined = true};
-    delong_interval(&d, 0, 0.05, &out->low, &out->high);
-    delong_free(&d);
-    return PCLR_OK;
-}
 
 /* Expected calibration error after dividing all log odds by the temperature. */
 static pclr_status scaled_error(const pclr_evaluation *e, size_t c, double temperature, double *score, uint8_t *label, double *out,
@@ -67,7 +42,11 @@ pclr_status evaluation_class_results(pclr_evaluation *e, pclr_error *error)
         k->false_positives = areas.false_positives;
         k->calibration_error = k->calibration_error_scaled = k->calibration_error_unscaled = NAN;
         e->defined += k->positives > 0 && k->negatives > 0;
-        TRY_GOTO(class_delong(e, c, score, label, error));
+        class_auroc area;
+        TRY_GOTO(evaluation_class_auroc(&e->set, rank, c, &area, error));
+        k->auroc = area.estimate;
+        k->positive_patients = area.positive_patients;
+        k->negative_patients = area.negative_patients;
         if (!e->scores.probabilities) continue;
         k->bins = calibration_bins(rank, k->bin, RELIABILITY_BINS);
         k->calibration_error = calibration_error(k->bin, k->bins);
@@ -170,10 +149,11 @@ pclr_status evaluation_note_classes(pclr_evaluation *e, pclr_error *error)
                   "are undefined: no negatives; they are in no macro or weighted average", error));
     TRY(note_kind(e, one_score, "has the same score in every record; its AUROC is 0.5 by ties",
                   "have the same score in every record; their AUROC is 0.5 by ties", error));
-    TRY(note_kind(e, few_patients,
-                  "rests on fewer than 30 positive or negative patients: its bootstrap intervals are too narrow; of AUROC take DeLong's",
-                  "rest on fewer than 30 positive or negative patients: their bootstrap intervals are too narrow; of AUROC take DeLong's",
-                  error));
+    TRY(note_kind(
+        e, few_patients,
+        "rests on fewer than 30 positive or negative patients: its bootstrap intervals are too narrow (that of AUROC is no bootstrap's)",
+        "rest on fewer than 30 positive or negative patients: their bootstrap intervals are too narrow (those of AUROC are no bootstrap's)",
+        error));
     TRY(note_thresholds(e, error));
     if (!e->scores.probabilities)
         TRY(eval_set_note(set, error, "scores lie outside [0, 1]: Brier score, calibration and Fmax do not exist for them"));

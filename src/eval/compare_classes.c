@@ -27,6 +27,23 @@ static pclr_status correct(class_difference *list, size_t classes, pclr_error *e
     return PCLR_OK;
 }
 
+/* An average that is the AUROC of one class has that class's test. */
+static void averages_of_one_class(pclr_comparison *c)
+{
+    static const char *const average[] = {"macro_auroc", "weighted_auroc", "micro_auroc"};
+    const size_t same = c->evaluation[0]->defined != 1 ? 0 : c->classes == 1 ? 3 : 2;
+    size_t overall;
+    measures_overall(&overall);
+    for (size_t i = 0; i < c->models * c->classes; i++) {
+        const class_difference *d = &c->by_class[i];
+        for (size_t k = 0; k < same && d->defined; k++) {
+            size_t at = i / c->classes * overall + measure_overall(average[k]);
+            c->difference[at] = (pclr_estimate){d->delong.value, d->delong.low, d->delong.high, true};
+            c->p[at] = d->delong.p;
+        }
+    }
+}
+
 pclr_status comparison_class_tests(pclr_comparison *c, pclr_error *error)
 {
     const eval_set *first = &c->evaluation[0]->set;
@@ -58,6 +75,7 @@ pclr_status comparison_class_tests(pclr_comparison *c, pclr_error *error)
         }
     }
     for (size_t m = 1; m < c->models; m++) TRY_GOTO(correct(c->by_class + m * c->classes, c->classes, error));
+    averages_of_one_class(c);
 done:
     mem_free(scores);
     mem_free(model);

@@ -24,7 +24,7 @@ static void heading(text *out, const pclr_comparison *c)
     text_add(
         out,
         "95 %% intervals (%s) and p by paired bootstrap over patients, %zu resamples, p not below %.2g; p of different measures are not\n"
-        "corrected for each other. By class DeLong's intervals and test over patients, p corrected by Holm over the classes\n",
+        "corrected for each other. AUROC of a class: interval and test from DeLong's variance, p corrected by Holm over the classes\n",
         first->interval == INTERVAL_BCA ? "BCa" : "percentile", c->resampling.count, smallest_p(c));
 }
 
@@ -78,11 +78,10 @@ static void class_tables(text *out, const pclr_comparison *c, int width)
         for (size_t m = 0; m < c->models; m++) {
             const class_difference *d = &c->by_class[m * c->classes + k];
             text_add(out, "  %-*.*s  ", width, width, c->evaluation[m]->name);
-            const evaluation_class *own = &c->evaluation[m]->class_result[k];
-            write_interval(out, own->delong.defined ? own->delong : evaluation_of_class(c->evaluation[m], "auroc", k), 26);
+            write_interval(out, evaluation_of_class(c->evaluation[m], "auroc", k), 26);
             if (m > 0 && d->defined) {
                 signed_interval(out, d->delong.value, d->delong.low, d->delong.high);
-                text_add(out, "  z %.3f p %.2g (Holm %.2g)", d->delong.z, d->delong.p, d->holm);
+                text_add(out, "  p %.2g (Holm %.2g)", d->delong.p, d->holm);
             }
             text_add(out, "\n");
         }
@@ -127,8 +126,9 @@ pclr_status comparison_write_text(pclr_comparison *c, pclr_error *error)
 
 static json_t *difference_object(const class_difference *d)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "difference", d->delong.value, "low", d->delong.low, "high", d->delong.high,
-                     "standard_error", d->delong.error, "z", d->delong.z, "p", d->delong.p, "p_holm", d->holm);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "difference", d->delong.value, "low", d->delong.low, "high",
+                     d->delong.high, "standard_error", d->delong.error, "z", d->delong.z, "p_wald", d->delong.p_wald, "p", d->delong.p,
+                     "p_holm", d->holm);
 }
 
 static json_t *class_list(const pclr_comparison *c, size_t m)

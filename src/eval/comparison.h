@@ -18,13 +18,14 @@ struct pclr_comparison {
     pclr_evaluation **evaluation; /* [models], same records and classes in the same order, same resamples */
     resample_options resampling;
     pclr_estimate *difference;  /* [models][overall measures]: model minus the first */
-    double *p;                  /* the same, two-sided, from the resamples; never below 2 / (resamples + 1) */
+    double *p;                  /* the same, two-sided, from the resamples; never below 2 / (resamples + 1). Of AUROC over one
+                                 * class both are that class's. */
     class_difference *by_class; /* [models][classes] */
     text notes;                 /* lines */
     char *json, *text, *csv;
 };
 
-/* Paired DeLong tests of each class, corrected over the classes, into by_class. */
+/* Paired tests of the AUROC of each class, corrected over the classes, into by_class; needs `difference`. */
 pclr_status comparison_class_tests(pclr_comparison *c, pclr_error *error);
 pclr_status comparison_write_text(pclr_comparison *c, pclr_error *error);
 pclr_status comparison_write_json(pclr_comparison *c, pclr_error *error);

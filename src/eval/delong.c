@@ -12,6 +12,8 @@ void delong_free(delong *d)
 {
     mem_release(&d->auroc);
     mem_release(&d->covariance);
+    mem_release(&d->positive);
+    mem_release(&d->negative);
 }
 
 /* placement[n]: of a positive, the share of negatives it beats; of a negative, the share of positives that beat it (ties one half). */
@@ -80,15 +82,28 @@ static double dot(const double *a, const double *b, size_t n)
     return sum;
 }
 
-/* Obuchowski 1997, eq. 3: S10/m + S01/n + 2 S11/(mn), the last for clusters that hold both. */
-static double covariance(const clustering *c, size_t a, size_t b, double positives, double negatives)
+/* Part of a covariance that comes from one side: sums over its clusters, scaled for their number. */
+static double side(const double *a, const double *b, size_t clusters, size_t with, double records)
 {
-    const double *pa = c->positive + a * c->clusters, *pb = c->positive + b * c->clusters;
-    const double *na = c->negative + a * c->clusters, *nb = c->negative + b * c->clusters;
-    double ip = (double)c->with_positive, in = (double)c->with_negative, i = (double)c->with_any;
-    double both = dot(pa, nb, c->clusters) + dot(na, pb, c->clusters);
-    return ip / (ip - 1) * dot(pa, pb, c->clusters) / (positives * positives) +
-           in / (in - 1) * dot(na, nb, c->clusters) / (negatives * negatives) + i / (i - 1) * both / (positives * negatives);
+    return (double)with / ((double)with - 1) * dot(a, b, clusters) / (records * records);
+}
+
+/* Obuchowski 1997, eq. 3: S10/m + S01/n + 2 S11/(mn), the last for clusters that hold both. */
+static void fill(delong *d, const clustering *c, double positives, double negatives)
+{
+    double any = (double)c->with_any;
+    for (size_t a = 0; a < d->models; a++) {
+        const double *pa = c->positive + a * c->clusters, *na = c->negative + a * c->clusters;
+        d->positive[a] = side(pa, pa, c->clusters, c->with_positive, positives);
+        d->negative[a] = side(na, na, c->clusters, c->with_negative, negatives);
+        for (size_t b = 0; b < d->models; b++) {
+            const double *pb = c->positive + b * c->clusters, *nb = c->negative + b * c->clusters;
+            double both = dot(pa, nb, c->clusters) + dot(na, pb, c->clusters);
+            d->covariance[a * d->models + b] = side(pa, pb, c->clusters, c->with_positive, positives) +
+                                               side(na, nb, c->clusters, c->with_negative, negatives) +
+                                               any / (any - 1) * both / (positives * negatives);
+        }
+    }
 }
 
 static void count_clusters(clustering *c)
@@ -112,6 +127,8 @@ pclr_status delong_create(delong *d, const double *const *score, size_t models, 
     *d = (delong){.models = models};
     TRY_GOTO(mem_alloc(&d->auroc, models, sizeof *d->auroc, error));
     TRY_GOTO(mem_alloc(&d->covariance, models * models, sizeof *d->covariance, error));
+    TRY_GOTO(mem_alloc(&d->positive, models, sizeof *d->positive, error));
+    TRY_GOTO(mem_alloc(&d->negative, models, sizeof *d->negative, error));
     TRY_GOTO(mem_alloc(&placement, n, sizeof *placement, error));
     TRY_GOTO(clustering_create(&c, models, cluster ? clusters : n, error));
     for (size_t m = 0; m < models; m++) {
@@ -130,9 +147,7 @@ pclr_status delong_create(delong *d, const double *const *score, size_t models, 
         TRY_GOTO(error_set(error, PCLR_E_DATA,
                            "%zu patients with positives and %zu with negatives; the variance of an AUROC needs two of each",
                            c.with_positive, c.with_negative));
-    for (size_t a = 0; a < models; a++) {
-        for (size_t b = 0; b < models; b++) d->covariance[a * models + b] = covariance(&c, a, b, (double)positives, (double)negatives);
-    }
+    fill(d, &c, (double)positives, (double)negatives);
 done:
     mem_free(placement);
     clustering_free(&c);
@@ -141,45 +156,36 @@ done:
     return status;
 }
 
-/* The lowest AUROC whose interval still holds 1: 1 - A = z SE(A), Hanley & McNeil's SE with exponential scores (their 1982 article). */
-static double lowest_beside_one(double m, double n, double z)
+auroc_spread delong_spread(const delong *d, size_t model)
 {
-    double low = 0, high = 1, half = (m + n) / 2 - 1;
-    for (int k = 0; k < 100; k++) {
-        double a = (low + high) / 2;
-        double variance = a * (1 - a) * (1 + half * (1 - a) / (2 - a) + half * a / (1 + a)) / (m * n);
-        if (1 - a > z * sqrt(variance))
-            low = a;
-        else
-            high = a;
-    }
-    return low;
+    return (auroc_spread){.auroc = d->auroc[model],
+                          .variance = d->covariance[model * d->models + model],
+                          .positive = d->positive[model],
+                          .negative = d->negative[model],
+                          .with_positive = d->with_positive,
+                          .with_negative = d->with_negative};
 }
 
-void delong_interval(const delong *d, size_t model, double alpha, double *low, double *high)
+static double half_width(const delong *d, size_t model, double alpha)
 {
-    double a = d->auroc[model], variance = d->covariance[model * d->models + model];
-    double m = (double)d->with_positive, n = (double)d->with_negative;
-    if (!(a > 0 && a < 1)) {
-        double end = lowest_beside_one(m, n, -normal_quantile(alpha / 2));
-        *low = a >= 1 ? end : 0;
-        *high = a >= 1 ? 1 : 1 - end;
-        return;
-    }
-    double odds = log(a / (1 - a)), half = student_quantile(1 - alpha / 2, fmin(m, n) - 1) * sqrt(fmax(variance, 0)) / (a * (1 - a));
-    *low = 1 / (1 + exp(half - odds));
-    *high = 1 / (1 + exp(-half - odds));
+    auroc_spread s = delong_spread(d, model);
+    double low, high;
+    auroc_interval(&s, alpha, &low, &high);
+    return (high - low) / 2;
 }
 
 delong_difference delong_compare(const delong *d, size_t a, size_t b, double alpha)
 {
     size_t m = d->models;
-    double variance = d->covariance[a * m + a] + d->covariance[b * m + b] - 2 * d->covariance[a * m + b];
-    delong_difference out = {.value = d->auroc[a] - d->auroc[b], .error = sqrt(fmax(variance, 0))};
-    double half = -normal_quantile(alpha / 2) * out.error;
+    double va = d->covariance[a * m + a], vb = d->covariance[b * m + b], common = d->covariance[a * m + b];
+    double r = va > 0 && vb > 0 ? fmax(-1, fmin(1, common / sqrt(va * vb))) : 0;
+    double ha = half_width(d, a, alpha), hb = half_width(d, b, alpha), z = -normal_quantile(alpha / 2);
+    delong_difference out = {.value = d->auroc[a] - d->auroc[b], .error = sqrt(fmax(va + vb - 2 * common, 0)), .p = 1};
+    double half = fmax(sqrt(fmax(ha * ha + hb * hb - 2 * r * ha * hb, 0)), z * out.error);
     out.low = out.value - half;
     out.high = out.value + half;
     out.z = out.error > 0 ? out.value / out.error : 0; /* identical rankings: no difference, no evidence */
-    out.p = 2 * normal_cdf(-fabs(out.z));
+    out.p_wald = 2 * normal_cdf(-fabs(out.z));
+    if (half > 0) out.p = 2 * normal_cdf(-z * fabs(out.value) / half);
     return out;
 }

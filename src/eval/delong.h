@@ -6,12 +6,13 @@
 #ifndef PCLR_EVAL_DELONG_H
 #define PCLR_EVAL_DELONG_H
 
-#include "base/error.h"
+#include "eval/auroc_interval.h"
 
 typedef struct delong {
     size_t models;
     double *auroc;                       /* [models] */
     double *covariance;                  /* [models][models] */
+    double *positive, *negative;         /* [models] parts of the variance from the positives and the negatives */
     size_t with_positive, with_negative; /* clusters that hold positives, negatives */
 } delong;
 
@@ -20,16 +21,20 @@ typedef struct delong {
 pclr_status delong_create(delong *d, const double *const *score, size_t models, const uint8_t *label, const uint32_t *cluster,
                           size_t clusters, size_t n, pclr_error *error);
 void delong_free(delong *d);
-/*
- * Interval of an AUROC, symmetric in its log odds: logit A +- t SE / (A (1 - A)) (Pepe 2003, sect. 5.2.5), t of as many degrees of freedom
- * as the rarer side has clusters, less one, because its part of the variance rests on so few. Without any overlap of positives and
- * negatives the variance is 0 and says nothing; the free end then is where Hanley & McNeil's variance reaches A = 1 (or 0), in
- * clusters (Newcombe 2006, method 5).
- */
-void delong_interval(const delong *d, size_t model, double alpha, double *low, double *high);
+/* What auroc_interval needs of a model. */
+auroc_spread delong_spread(const delong *d, size_t model);
+
 typedef struct delong_difference {
-    double value, error, low, high, z, p; /* p two-sided */
+    double value;            /* auroc[a] - auroc[b] */
+    double error, z, p_wald; /* DeLong's standard error and test: z = value / error, p two-sided from the normal distribution */
+    double low, high, p;
 } delong_difference;
-delong_difference delong_compare(const delong *d, size_t a, size_t b, double alpha); /* auroc[a] - auroc[b] */
+/*
+ * Interval of a paired difference: value +- sqrt(ha^2 + hb^2 - 2 r ha hb), ha and hb half the widths of the two AUROC's intervals
+ * (auroc_interval.h), r the correlation by DeLong's covariance (0 where an AUROC has no variance); never narrower than DeLong's. Two-sided
+ * p from the normal distribution in the same units, so that p < alpha where the interval leaves 0 out. With many patients both are
+ * DeLong's.
+ */
+delong_difference delong_compare(const delong *d, size_t a, size_t b, double alpha);
 
 #endif

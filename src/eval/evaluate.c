@@ -92,6 +92,17 @@ done:
     return status;
 }
 
+/* An average that is the AUROC of one class has that class's interval. */
+static void averages_of_one_class(pclr_evaluation *e)
+{
+    static const char *const average[] = {"macro_auroc", "weighted_auroc", "micro_auroc"};
+    const size_t same = e->defined != 1 ? 0 : e->set.classes == 1 ? 3 : 2;
+    for (size_t c = 0; c < e->set.classes && same > 0; c++) {
+        if (!e->class_result[c].auroc.defined) continue;
+        for (size_t k = 0; k < same; k++) e->overall[measure_overall(average[k])] = e->class_result[c].auroc;
+    }
+}
+
 static pclr_status estimates(pclr_evaluation *e, resample *draws, size_t model, const resample_options *resampling, pclr_error *error)
 {
     size_t of_class, overall, classes = e->set.classes;
@@ -101,6 +112,12 @@ static pclr_status estimates(pclr_evaluation *e, resample *draws, size_t model, 
     TRY(mem_alloc(&e->overall, overall, sizeof *e->overall, error));
     for (size_t k = 0; k < of_class * classes; k++) e->of_class[k] = resample_estimate(draws, model, k);
     for (size_t k = 0; k < overall; k++) e->overall[k] = resample_estimate(draws, model, of_class * classes + k);
+    pclr_estimate *auroc = e->of_class + measure_of_class("auroc") * classes;
+    for (size_t c = 0; c < classes; c++) {
+        e->class_result[c].auroc_bootstrap = auroc[c];
+        auroc[c] = e->class_result[c].auroc;
+    }
+    averages_of_one_class(e);
     e->bootstraps = draws->count;
     e->exchanged = draws->exchanged;
     e->incomplete = draws->incomplete;

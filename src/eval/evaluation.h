@@ -19,7 +19,8 @@ typedef struct evaluation_class {
     double threshold;                            /* NaN: none */
     threshold_origin origin;
     double true_positives, false_positives; /* at the threshold */
-    pclr_estimate delong;                   /* AUROC with DeLong's interval */
+    pclr_estimate auroc;                    /* with the interval of auroc_interval.h; also the "auroc" of of_class */
+    pclr_estimate auroc_bootstrap;          /* the same value with the bootstrap's interval */
     reliability_bin bin[RELIABILITY_BINS];
     size_t bins;                       /* 0 unless scores are probabilities */
     double calibration_error;          /* of the scores; NaN: they are no probabilities */
@@ -29,7 +30,7 @@ typedef struct evaluation_class {
 
 typedef struct group_class {
     size_t positives, negatives;
-    pclr_estimate auroc;
+    pclr_estimate auroc; /* as of all records, by auroc_interval.h */
 } group_class;
 
 /* AUROC in a part of the records. */
@@ -91,6 +92,13 @@ pclr_status evaluation_score(pclr_evaluation *e, const evaluation_input *input, 
 /* Intervals from resamples of model `model` in `draws`, subgroups, notes and the written forms. */
 pclr_status evaluation_finish(pclr_evaluation *e, resample *draws, size_t model, const resample_options *resampling, pclr_error *error);
 
+typedef struct class_auroc {
+    pclr_estimate estimate; /* undefined without positives or negatives */
+    size_t positive_patients, negative_patients;
+} class_auroc;
+
+/* AUROC of class c of a set over its patients; `rank` is that class's. */
+pclr_status evaluation_class_auroc(const eval_set *set, const ranking *rank, size_t c, class_auroc *out, pclr_error *error);
 pclr_status evaluation_hashes(pclr_evaluation *e, const evaluation_input *input, pclr_error *error);
 pclr_status evaluation_thresholds(pclr_evaluation *e, const evaluation_input *input, pclr_error *error);
 pclr_status evaluation_class_results(pclr_evaluation *e, pclr_error *error);

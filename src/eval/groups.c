@@ -34,15 +34,17 @@ static pclr_status add_group(pclr_evaluation *e, const char *kind, const char *n
     for (size_t c = 0; c < part.classes; c++) {
         g->by_class[c] = (group_class){scores.rank[c].positives, scores.rank[c].negatives, {NAN, NAN, NAN, false}};
         g->positives += scores.rank[c].positives;
+        class_auroc area;
+        TRY_GOTO(evaluation_class_auroc(&part, &scores.rank[c], c, &area, error));
+        g->by_class[c].auroc = area.estimate;
+        if (area.estimate.defined) g->macro_auroc = area.estimate;
         g->defined += scores.rank[c].positives > 0 && scores.rank[c].negatives > 0;
     }
-    if (g->defined == 0) goto done;
+    if (g->defined <= 1) goto done; /* of one class the average is the class */
     TRY_GOTO(resample_create(&draws, &(const scoring *){&scores}, 1, resampling, error));
     size_t of_class;
     measures_of_class(&of_class);
     g->macro_auroc = resample_estimate(&draws, 0, of_class * part.classes + measure_overall("macro_auroc"));
-    for (size_t c = 0; c < part.classes; c++)
-        g->by_class[c].auroc = resample_estimate(&draws, 0, measure_of_class("auroc") * part.classes + c);
 done:
     resample_free(&draws);
     if (scores.set) scoring_free(&scores);

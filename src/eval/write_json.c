@@ -54,7 +54,7 @@ static json_t *class_object(const pclr_evaluation *e, size_t c)
                      "positives", (json_int_t)k->positives, "negatives", (json_int_t)k->negatives, "positive_patients",
                      (json_int_t)k->positive_patients, "negative_patients", (json_int_t)k->negative_patients, "prevalence",
                      write_number((double)k->positives / (double)(k->positives + k->negatives)), "threshold", write_number(k->threshold),
-                     "threshold_from", write_origin(k->origin), "measures", measures, "auroc_delong", write_estimate(k->delong),
+                     "threshold_from", write_origin(k->origin), "measures", measures, "auroc_bootstrap", write_estimate(k->auroc_bootstrap),
                      "confusion", confusion(k), "calibration_error", write_number(k->calibration_error), "calibration_error_scaled",
                      write_number(k->calibration_error_scaled), "calibration_error_unscaled", write_number(k->calibration_error_unscaled),
                      "reliability", bins(k));

@@ -29,7 +29,8 @@ static void heading(text *out, const pclr_evaluation *e)
         text_add(out, "%zu of %zu classes defined\n", e->defined, e->set.classes);
     else
         text_add(out, e->set.classes == 1 ? "one class\n" : "%zu classes\n", e->set.classes);
-    text_add(out, "95 %% intervals: %s bootstrap over patients, %zu resamples, seed %llu%s\n",
+    text_add(out,
+             "95 %% intervals over patients: of a class's AUROC from DeLong's variance; others %s bootstrap, %zu resamples, seed %llu%s\n",
              e->interval == INTERVAL_BCA ? "BCa" : "percentile", e->bootstraps, (unsigned long long)e->seed,
              e->stratified ? ", stratified" : "");
     if (e->validation_records)
@@ -88,12 +89,11 @@ static int widest_name(const pclr_evaluation *e)
 
 static void class_areas(text *out, const pclr_evaluation *e, int width)
 {
-    text_add(out, "\n%-*s %7s %7s  %-26s%-26s%-26s%s\n", width, "class", "pos", "neg", "AUROC", "AUROC by DeLong", "AUPRC", "prevalence");
+    text_add(out, "\n%-*s %7s %7s  %-26s%-26s%s\n", width, "class", "pos", "neg", "AUROC", "AUPRC", "prevalence");
     for (size_t c = 0; c < e->set.classes; c++) {
         const evaluation_class *k = &e->class_result[c];
         text_add(out, "%-*.*s %7zu %7zu  ", width, width, e->set.class_name[c], k->positives, k->negatives);
         write_interval(out, evaluation_of_class(e, "auroc", c), 26);
-        write_interval(out, k->delong, 26);
         write_interval(out, evaluation_of_class(e, "auprc", c), 26);
         text_add(out, "%.4f\n", (double)k->positives / (double)(k->positives + k->negatives));
     }
@@ -216,7 +216,7 @@ static void class_csv(const csv_writer *w, const pclr_evaluation *e, size_t c)
     const measure *table = measures_of_class(&count);
     for (size_t m = 0; m < count; m++)
         csv_row(w, "class", name, table[m].name, e->of_class[m * e->set.classes + c], k->positives, k->negatives);
-    csv_row(w, "class", name, "auroc_delong", k->delong, k->positives, k->negatives);
+    csv_row(w, "class", name, "auroc_bootstrap", k->auroc_bootstrap, k->positives, k->negatives);
     for (size_t m = 0; m < sizeof single / sizeof *single; m++)
         csv_row(w, "class", name, single[m].name, (pclr_estimate){single[m].value, NAN, NAN, true}, k->positives, k->negatives);
 }

@@ -82,7 +82,8 @@ void section_differences(report_page *p)
     text_add(&p->out, "<h2>Paired differences</h2>\n<p class=dim>Minus ");
     html_escape(&p->out, page_name(p, 0));
     text_add(&p->out,
-             ", on the same records. By class DeLong's test over patients, p corrected by Holm over the classes. Over the classes a paired "
+             ", on the same records. By class from DeLong's variance over patients, p corrected by Holm over the classes. Over the classes "
+             "a paired "
              "bootstrap over patients; with %zu resamples p cannot fall below %.2g, and p of different measures are not corrected for "
              "each other. Of Brier scores the smaller is the better.</p>\n",
              c->resampling.count, 2 / ((double)c->resampling.count + 1));

@@ -19,9 +19,11 @@ void section_methods(report_page *p)
         out,
         "Intervals are 95 %% %s intervals of a bootstrap of %zu resamples over patients%s, all records of a patient together; a "
         "resample in "
-        "which a class lost its last positive or negative was drawn again. The AUROC of a class has DeLong's interval (1988; "
-        "for clustered data Obuchowski 1997), on the logit scale with Student's t of as many degrees of freedom as there are patients on "
-        "the rarer side, less one. ",
+        "which a class lost its last positive or negative was drawn again. The interval of a class's AUROC, in subgroups too, holds the "
+        "values "
+        "whose distance to the estimate is at most Student's quantile times their standard error (Newcombe 2006, method 5), with Hanley "
+        "and McNeil's variance scaled to that of DeLong (1988; for several records of a patient Obuchowski 1997); where DeLong's is the "
+        "smaller, the scale is averaged with 1 by the weights of the patients on the rarer side and of 100. ",
         e->interval == INTERVAL_BCA ? "bias-corrected and accelerated (BCa)" : "percentile", e->bootstraps,
         e->stratified ? ", stratified by the rarest class of a patient" : "");
     if (e->validation_records)
@@ -34,7 +36,9 @@ void section_methods(report_page *p)
     }
     if (p->options->comparison)
         text_add(out,
-                 "Systems were compared on the same records and resamples; class AUROCs by DeLong's paired test with Holm's correction. ");
+                 "Systems were compared on the same records and resamples. The difference of a class's AUROC has an interval and a p from "
+                 "the widths of the two intervals and their correlation by DeLong, never narrower than DeLong's paired test; p are "
+                 "corrected by Holm over the classes. ");
     text_add(out, "Calibration error is the mean distance of predicted and observed share over ten bins of equal size.</p>\n");
 }
 

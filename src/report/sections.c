@@ -9,13 +9,6 @@
 
 /* ---- by class ---- */
 
-/* Of AUROC DeLong's interval, which holds with few patients too; the bootstrap's where there is none. */
-static pclr_estimate of_class(const pclr_evaluation *e, const char *measure_name, size_t c)
-{
-    pclr_estimate by_delong = e->class_result[c].delong;
-    return strcmp(measure_name, "auroc") == 0 && by_delong.defined ? by_delong : evaluation_of_class(e, measure_name, c);
-}
-
 static pclr_status class_forest(report_page *p, const char *measure_name, pclr_error *error)
 {
     const pclr_evaluation *first = p->evaluation[0];
@@ -28,7 +21,7 @@ static pclr_status class_forest(report_page *p, const char *measure_name, pclr_e
         for (size_t k = 0; k < p->count; k++) {
             int64_t own = page_class(p, k, c);
             value[c * p->count + k] =
-                own >= 0 ? of_class(p->evaluation[k], measure_name, (size_t)own) : (pclr_estimate){NAN, NAN, NAN, false};
+                own >= 0 ? evaluation_of_class(p->evaluation[k], measure_name, (size_t)own) : (pclr_estimate){NAN, NAN, NAN, false};
         }
     }
     forest f = {.out = &p->out, .systems = p->count};
@@ -48,7 +41,9 @@ done:
 
 pclr_status section_classes(report_page *p, pclr_error *error)
 {
-    text_add(&p->out, "<h2>AUROC by class</h2>\n<p class=dim>Intervals of AUROC by DeLong's variance, symmetric in the log odds.</p>\n");
+    text_add(
+        &p->out,
+        "<h2>AUROC by class</h2>\n<p class=dim>Intervals from DeLong's variance, widened where few patients carry it (Methods).</p>\n");
     page_legend(p);
     TRY(class_forest(p, "auroc", error));
     text_add(&p->out, "<details><summary>AUPRC by class (its chance level is the prevalence, the share of positives)</summary>\n");

@@ -52,9 +52,9 @@ static void difference_sentence(report_page *p, const pclr_comparison *c, size_t
     page_p(&p->out, c->p[m * count + at], 2 / ((double)c->resampling.count + 1));
     size_t different = list_different(p, c, m, &list);
     if (different == 0)
-        text_add(&p->out, "; no class differs (DeLong, Holm-corrected, 5 %% level)");
+        text_add(&p->out, "; no class differs (Holm-corrected, 5 %% level)");
     else
-        text_add(&p->out, "; classes that differ (DeLong, Holm-corrected, 5 %% level): %s", list.data ? list.data : "");
+        text_add(&p->out, "; classes that differ (Holm-corrected, 5 %% level): %s", list.data ? list.data : "");
     text_add(&p->out, ".</li>\n");
     p->out.failed |= list.failed;
     text_free(&list);

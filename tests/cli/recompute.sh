@@ -16,6 +16,11 @@ expect 0 "$PHYSIOCLR" compare "$case"/a.csv "$case"/b.csv --labels "$case"/label
 recompute 0 compare.json "$case/a.csv $case/b.csv --csv compare.csv --html compare.html"
 has out ' 0 differ'
 
+# of one class the averages are the class, its interval and its test too
+expect 0 "$PHYSIOCLR" compare "$case"/a.csv "$case"/b.csv --labels "$case"/labels.csv --split part:test --allow-missing --classes rare \
+    --bootstraps 30 --csv one.csv --report one.html --json -o one.json
+recompute 0 one.json "$case/a.csv $case/b.csv --csv one.csv --html one.html"
+
 # the script notices a changed digit
 sed 's/"true_positives": [0-9]*/"true_positives": 1/' compare.json >changed.json
 recompute 1 changed.json "$case/a.csv $case/b.csv"

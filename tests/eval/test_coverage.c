@@ -127,7 +127,8 @@ static void count_delong(tally *t, const eval_set *set, double truth)
     double low, high;
     if (set->classes > 1) return;
     assert_int_equal(delong_create(&d, &score, 1, set->label, set->patient, set->patients, set->records, NULL), PCLR_OK);
-    delong_interval(&d, 0, 0.05, &low, &high);
+    auroc_spread spread = delong_spread(&d, 0);
+    auroc_interval(&spread, 0.05, &low, &high);
     t->delong += low <= truth && truth <= high;
     t->delong_width += high - low;
     delong_free(&d);
@@ -140,7 +141,7 @@ static void print_row(const struct scenario *s, const tally *t, double n)
         print_message("%s", m == AREA ? "AUROC:" : "  AUPRC:");
         for (int k = 0; k < KINDS; k++)
             print_message(" %s %.1f (%.3f)", kinds[k], 100 * (double)t->bootstrap[k][m] / n, t->width[k][m] / n);
-        if (m == AREA && s->classes == 1) print_message(" DeLong %.1f (%.3f)", 100 * (double)t->delong / n, t->delong_width / n);
+        if (m == AREA && s->classes == 1) print_message(" physioclr %.1f (%.3f)", 100 * (double)t->delong / n, t->delong_width / n);
     }
     print_message("\n");
 }

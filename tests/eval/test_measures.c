@@ -207,51 +207,104 @@ static void delong_example_equals_the_double_sums(void **state)
     assert_int_equal(delong_create(&d, models, TESTS, label, NULL, 0, PATIENTS, NULL), PCLR_OK);
     expect("ovarian_auroc", d.auroc, TESTS);
     expect("ovarian_covariance", d.covariance, TESTS * TESTS);
-    for (size_t m = 0; m < 2; m++) { /* each of the others against the K-G score: difference, error, low, high, z, p */
+    for (size_t m = 0; m < 2; m++) { /* each of the others against the K-G score: difference, error, z, p */
         delong_difference x = delong_compare(&d, m, 2, 0.05);
-        const double found[] = {x.value, x.error, x.low, x.high, x.z, x.p};
-        expect(m == 0 ? "ovarian_albumin" : "ovarian_protein", found, 6);
+        const double test[] = {x.value, x.error, x.z, x.p_wald}, interval[] = {x.low, x.high, x.p};
+        expect(m == 0 ? "ovarian_albumin" : "ovarian_protein", test, 4);
+        if (m == 0) expect("ovarian_difference", interval, 3);
     }
     delong_free(&d);
     free(data);
 }
 
-static void auroc_intervals_are_symmetric_in_log_odds(void **state)
+static void student_quantiles_equal_scipys(void **state)
 {
     (void)state;
     static const double degrees[] = {1, 2, 3, 4, 9, 30, 1001};
-    enum { PATIENTS = 43, POSITIVES = 5, NEGATIVES = 95 };
-    double quantile[7], both[2], score[POSITIVES + NEGATIVES];
-    uint8_t label[POSITIVES + NEGATIVES];
-    size_t n;
-    delong d;
+    double quantile[7];
     for (size_t k = 0; k < 7; k++) quantile[k] = student_quantile(0.975, degrees[k]);
     expect("student_quantile", quantile, 7);
     assert_near(student_quantile(0.025, 9), -quantile[4], 0);
+}
 
-    double *data = oracle_find("ovarian_data", &n);
-    const double *albumin = data;
-    for (size_t i = 0; i < PATIENTS; i++) label[i] = (uint8_t)data[3 * PATIENTS + i];
-    assert_int_equal(delong_create(&d, &albumin, 1, label, NULL, 0, PATIENTS, NULL), PCLR_OK);
-    delong_interval(&d, 0, 0.05, &both[0], &both[1]);
-    expect("ovarian_interval", both, 2);
+static void interval_of(const double *score, const uint8_t *label, const uint32_t *patient, size_t n, double ends[2])
+{
+    delong d;
+    assert_int_equal(delong_create(&d, &score, 1, label, patient, n, n, NULL), PCLR_OK);
+    auroc_spread s = delong_spread(&d, 0);
+    auroc_interval(&s, 0.05, &ends[0], &ends[1]);
     delong_free(&d);
-    free(data);
+}
 
-    /* No overlap: the variance is 0, the interval is not. */
-    for (size_t i = 0; i < POSITIVES + NEGATIVES; i++) score[i] = label[i] = i < POSITIVES;
-    const double *apart = score;
-    assert_int_equal(delong_create(&d, &apart, 1, label, NULL, 0, POSITIVES + NEGATIVES, NULL), PCLR_OK);
-    delong_interval(&d, 0, 0.05, &both[0], &both[1]);
-    expect("separated_low", both, 1);
-    assert_near(both[1], 1, 0);
-    for (size_t i = 0; i < POSITIVES + NEGATIVES; i++) score[i] = -score[i];
+static void auroc_intervals_equal_roots_found_by_scipy(void **state)
+{
+    (void)state;
+    enum { PATIENTS = 43, POSITIVES = 5, RECORDS = 100 };
+    double ends[2], turned[2], close[RECORDS], apart[RECORDS];
+    uint8_t benefits[PATIENTS], label[RECORDS];
+    uint32_t pairs[RECORDS];
+    size_t n;
+    double *albumin = oracle_find("ovarian_data", &n);
+    for (size_t i = 0; i < PATIENTS; i++) benefits[i] = (uint8_t)albumin[3 * PATIENTS + i];
+    for (size_t i = 0; i < RECORDS; i++) {
+        label[i] = i < POSITIVES;
+        apart[i] = label[i];
+        close[i] = label[i] ? 96 - 3 * (double)i : (double)i - 5.5;
+        pairs[i] = (uint32_t)i / 2;
+    }
+    interval_of(albumin, benefits, NULL, PATIENTS, ends);
+    expect("ovarian_interval", ends, 2);
+    interval_of(close, label, NULL, RECORDS, ends);
+    expect("close_interval", ends, 2);
+    interval_of(close, label, pairs, RECORDS, ends);
+    expect("patients_interval", ends, 2);
+
+    /* Without overlap DeLong's variance is 0, the interval is not; with the order turned round it is the mirror image. */
+    interval_of(apart, label, NULL, RECORDS, ends);
+    expect("separated_interval", ends, 2);
+    for (size_t i = 0; i < RECORDS; i++) apart[i] = -apart[i];
+    interval_of(apart, label, NULL, RECORDS, turned);
+    assert_near(turned[0], 1 - ends[1], 1e-12);
+    assert_near(turned[1], 1 - ends[0], 1e-12);
+
+    /* One positive has no variance; Hanley & McNeil's stands alone. A constant score has AUROC 0.5 and nothing that could vary. */
+    auroc_spread single = {.auroc = 0, .variance = NAN, .positive = NAN, .negative = NAN, .with_positive = 1, .with_negative = 95};
+    for (size_t i = POSITIVES; i < RECORDS; i++) single.auroc += (close[i] < close[POSITIVES - 1]) / 95.0;
+    auroc_interval(&single, 0.05, &ends[0], &ends[1]);
+    expect("single_interval", ends, 2);
+    for (size_t i = 0; i < RECORDS; i++) apart[i] = 7;
+    interval_of(apart, label, NULL, RECORDS, ends);
+    assert_true(ends[0] == 0.5 && ends[1] == 0.5);
+    free(albumin);
+}
+
+/* The same scores twice differ by 0 without doubt; two separations of the same records differ by 0 with an interval; the p is 0.05 where
+ * an end of the interval is 0. */
+static void differences_know_their_extremes(void **state)
+{
+    (void)state;
+    enum { RECORDS = 40 };
+    double one[RECORDS], other[RECORDS];
+    uint8_t label[RECORDS];
+    for (size_t i = 0; i < RECORDS; i++) {
+        label[i] = i % 4 == 0;
+        one[i] = (double)((i * 7) % RECORDS) + (label[i] ? 9 : 0);
+        other[i] = (double)((i * 11) % RECORDS);
+    }
+    const double *models[] = {one, one, other};
+    delong d;
+    assert_int_equal(delong_create(&d, models, 3, label, NULL, 0, RECORDS, NULL), PCLR_OK);
+    delong_difference same = delong_compare(&d, 0, 1, 0.05), apart = delong_compare(&d, 0, 2, 0.05);
+    assert_true(same.value == 0 && same.p == 1 && same.high - same.low < 1e-6);
+    double z = apart.value / ((apart.high - apart.low) / 2);
+    assert_near(apart.p, 2 * normal_cdf(-fabs(z) * 1.959963984540054), 1e-12);
+    assert_true(apart.p >= apart.p_wald);
     delong_free(&d);
-    assert_int_equal(delong_create(&d, &apart, 1, label, NULL, 0, POSITIVES + NEGATIVES, NULL), PCLR_OK);
-    double low = both[0];
-    delong_interval(&d, 0, 0.05, &both[0], &both[1]);
-    assert_near(both[0], 0, 0);
-    assert_near(both[1], 1 - low, 1e-12);
+
+    for (size_t i = 0; i < RECORDS; i++) one[i] = label[i] + 0.1 * (double)(i % 3), other[i] = label[i] + 0.1 * (double)(i % 5);
+    assert_int_equal(delong_create(&d, (const double *[]){one, other}, 2, label, NULL, 0, RECORDS, NULL), PCLR_OK);
+    same = delong_compare(&d, 0, 1, 0.05);
+    assert_true(same.value == 0 && same.error == 0 && same.p == 1 && same.low < -0.05 && same.high > 0.05);
     delong_free(&d);
 }
 
@@ -332,16 +385,12 @@ static void intervals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(auroc_equals_scikit_learn),
-        cmocka_unit_test(undefined_classes_are_named_not_scored),
-        cmocka_unit_test(every_measure_of_a_set),
-        cmocka_unit_test(weights_repeat_records),
-        cmocka_unit_test(variances_equal_the_double_sums),
-        cmocka_unit_test(delong_example_equals_the_double_sums),
-        cmocka_unit_test(auroc_intervals_are_symmetric_in_log_odds),
-        cmocka_unit_test(p_agrees_with_the_interval),
-        cmocka_unit_test(challenge_score_by_definition),
-        cmocka_unit_test(intervals),
+        cmocka_unit_test(auroc_equals_scikit_learn),       cmocka_unit_test(undefined_classes_are_named_not_scored),
+        cmocka_unit_test(every_measure_of_a_set),          cmocka_unit_test(weights_repeat_records),
+        cmocka_unit_test(variances_equal_the_double_sums), cmocka_unit_test(delong_example_equals_the_double_sums),
+        cmocka_unit_test(student_quantiles_equal_scipys),  cmocka_unit_test(auroc_intervals_equal_roots_found_by_scipy),
+        cmocka_unit_test(differences_know_their_extremes), cmocka_unit_test(p_agrees_with_the_interval),
+        cmocka_unit_test(challenge_score_by_definition),   cmocka_unit_test(intervals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

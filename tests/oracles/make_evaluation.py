@@ -116,8 +116,7 @@ block("ovarian_auroc", auc)
 block("ovarian_covariance", cov)
 for name, k in (("albumin", 0), ("protein", 1)):
     d, se = auc[k] - auc[2], np.sqrt(cov[k, k] + cov[2, 2] - 2 * cov[k, 2])
-    half = scipy.stats.norm.ppf(0.975) * se
-    block(f"ovarian_{name}", [d, se, d - half, d + half, d / se, 2 * scipy.stats.norm.sf(abs(d / se))])
+    block(f"ovarian_{name}", [d, se, d / se, 2 * scipy.stats.norm.sf(abs(d / se))])
 
 # BCa: scipy on the mean of a skewed sample gives low, high; the resamples themselves are stored with it.
 sample = rng.exponential(size=40)
@@ -176,15 +175,48 @@ for case in range(8):
     block("challenge_call", out)
     block("challenge_score", challenge(lab, out))
 
-# Student's t, and intervals of an AUROC symmetric in the log odds: of the ovarian cancer data's albumin, and without any overlap.
-block("student_quantile", [scipy.stats.t.ppf(0.975, f) for f in (1, 2, 3, 4, 9, 30, 1001)])
-a, k = ovarian[:, 0], ovarian[:, 3].astype(int)
-auc, cov = covariances([a], k, np.arange(len(k)))
-step = scipy.stats.t.ppf(0.975, min(k.sum(), (1 - k).sum()) - 1) * np.sqrt(cov[0, 0]) / (auc[0] * (1 - auc[0]))
-block("ovarian_interval", scipy.special.expit(scipy.special.logit(auc[0]) + np.array([-step, step])))
+# Student's t, and the ends of an AUROC's interval as roots of (A - t)^2 = quantile^2 scale V(t) with Hanley and McNeil's variance V: of the
+# ovarian cancer data's albumin (DeLong's variance the larger), of scores that hardly overlap (DeLong's the smaller), without any overlap,
+# of five records a patient, and of a single positive. Then the interval of the paired difference of albumin and K-G score.
 from scipy.optimize import brentq
 
-m, n, z = 5, 95, scipy.stats.norm.ppf(0.975)
-half = (m + n) / 2 - 1
-hanley = lambda t: t * (1 - t) * (1 + half * (1 - t) / (2 - t) + half * t / (1 + t)) / (m * n)
-block("separated_low", brentq(lambda t: 1 - t - z * np.sqrt(hanley(t)), 0, 1 - 1e-12, xtol=1e-15))
+block("student_quantile", [scipy.stats.t.ppf(0.975, f) for f in (1, 2, 3, 4, 9, 30, 1001)])
+
+
+def hanley(t, m, n):
+    half = (m + n) / 2 - 1
+    return t * (1 - t) * (1 + half * (1 - t) / (2 - t) + half * t / (1 + t)) / (m * n)
+
+
+def auroc_ends(s, lab, cluster):
+    m, n = len(np.unique(cluster[lab == 1])), len(np.unique(cluster[lab == 0]))
+    area = (psi(s[lab == 1], s[lab == 0])).mean()
+    scale, quantile = 1, scipy.stats.norm.ppf(0.975)
+    if 0 < area < 1 and min(m, n) > 1:
+        _, c = covariances([s], lab, cluster)
+        sums = lambda v, side: np.array([(v - area)[cluster[lab == side] == i].sum() for i in np.unique(cluster[lab == side])])
+        matrix = psi(s[lab == 1], s[lab == 0])
+        p = m / (m - 1) * (sums(matrix.mean(1), 1) ** 2).sum() / (lab == 1).sum() ** 2
+        q = n / (n - 1) * (sums(matrix.mean(0), 0) ** 2).sum() / (lab == 0).sum() ** 2
+        scale = c[0, 0] / hanley(area, m, n)
+        if scale < 1:
+            scale = (min(m, n) * scale + 100) / (min(m, n) + 100)
+        quantile = scipy.stats.t.ppf(0.975, np.floor((p + q) ** 2 / (p**2 / (m - 1) + q**2 / (n - 1)) + 1e-9))
+    off = lambda t: (area - t) ** 2 - quantile**2 * scale * hanley(t, m, n)
+    return [brentq(off, 0, area * (1 - 1e-9), xtol=1e-15) if area > 0 else 0,
+            brentq(off, area + (1 - area) * 1e-9, 1, xtol=1e-15) if area < 1 else 1]
+
+
+y = ovarian[:, 3].astype(int)
+apart, spread = np.repeat([1, 0], [5, 95]), np.arange(100)
+close = np.where(spread < 5, 96 - 3 * spread, spread - 5.5)
+block("ovarian_interval", auroc_ends(ovarian[:, 0], y, np.arange(len(y))))
+block("close_interval", auroc_ends(close, apart, spread))
+block("separated_interval", auroc_ends(apart.astype(float), apart, spread))
+block("patients_interval", auroc_ends(close, apart, spread // 2))
+block("single_interval", auroc_ends(close[4:], apart[4:], spread[4:]))
+(la, ha), (lb, hb) = (auroc_ends(ovarian[:, j], y, np.arange(len(y))) for j in (0, 2))
+auc, cov = covariances([ovarian[:, 0], ovarian[:, 2]], y, np.arange(len(y)))
+ha, hb, r, d = (ha - la) / 2, (hb - lb) / 2, cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]), auc[0] - auc[1]
+half = max(np.sqrt(ha**2 + hb**2 - 2 * r * ha * hb), scipy.stats.norm.ppf(0.975) * np.sqrt(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1]))
+block("ovarian_difference", [d - half, d + half, 2 * scipy.stats.norm.sf(scipy.stats.norm.ppf(0.975) * abs(d) / half)])

@@ -21,7 +21,6 @@ import sys
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit
 from scipy.stats import norm, t as student
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
@@ -412,37 +411,73 @@ class Resampled:
         return (value,) + interval(self.kind, draws, value, jack)
 
 
-def delong(scores, label, patient):
-    """AUROCs and their covariance by the double sums, patients as clusters (Obuchowski 1997)."""
-    known = label <= 1
-    scores, label, patient = [s[known] for s in scores], label[known], patient[known]
-    pos, neg = label == 1, label == 0
-    m, n = pos.sum(), neg.sum()
-    ip, iq, i = len(np.unique(patient[pos])), len(np.unique(patient[neg])), len(np.unique(patient))
-    if ip < 2 or iq < 2:
-        return None
-    auc, P, Q = [], [], []
-    size = patient.max() + 1
-    for s in scores:
-        psi = (s[pos][:, None] > s[neg][None]) + 0.5 * (s[pos][:, None] == s[neg][None])
-        auc.append(psi.mean())
-        P.append(np.bincount(patient[pos], psi.mean(1) - auc[-1], size))
-        Q.append(np.bincount(patient[neg], psi.mean(0) - auc[-1], size))
-    P, Q = np.array(P), np.array(Q)
-    cov = ip / (ip - 1) * P @ P.T / m ** 2 + iq / (iq - 1) * Q @ Q.T / n ** 2 + i / (i - 1) * (P @ Q.T + Q @ P.T) / (m * n)
-    return np.array(auc), cov
+class Delong:
+    """AUROCs and their covariance by the double sums, patients as clusters (Obuchowski 1997); `parts` of the variances from either side."""
+
+    def __init__(self, scores, label, patient):
+        known = label <= 1
+        scores, label, patient = [s[known] for s in scores], label[known], patient[known]
+        pos, neg = label == 1, label == 0
+        m, n = pos.sum(), neg.sum()
+        self.ip, self.iq, i = len(np.unique(patient[pos])), len(np.unique(patient[neg])), len(np.unique(patient))
+        self.auc, self.cov = [], None
+        if self.ip == 0 or self.iq == 0:
+            return
+        P, Q, size = [], [], patient.max() + 1
+        for s in scores:
+            psi = (s[pos][:, None] > s[neg][None]) + 0.5 * (s[pos][:, None] == s[neg][None])
+            self.auc.append(psi.mean())
+            P.append(np.bincount(patient[pos], psi.mean(1) - self.auc[-1], size))
+            Q.append(np.bincount(patient[neg], psi.mean(0) - self.auc[-1], size))
+        if self.ip < 2 or self.iq < 2:
+            return
+        P, Q = np.array(P), np.array(Q)
+        of_p, of_q = self.ip / (self.ip - 1) * P @ P.T / m ** 2, self.iq / (self.iq - 1) * Q @ Q.T / n ** 2
+        self.cov = of_p + of_q + i / (i - 1) * (P @ Q.T + Q @ P.T) / (m * n)
+        self.parts = np.diag(of_p), np.diag(of_q)
+
+    def interval(self, k):
+        """Ends at which the distance to the estimate is quantile x sqrt(scale x Hanley & McNeil's variance)."""
+        m, n, a = self.ip, self.iq, self.auc[k]
+        half = (m + n) / 2 - 1
+        variance = lambda t: t * (1 - t) * (1 + half * (1 - t) / (2 - t) + half * t / (1 + t)) / (m * n)
+        scale, quantile = 1, norm.ppf(0.975)
+        if 0 < a < 1 and self.cov is not None:
+            p, q = self.parts[0][k], self.parts[1][k]
+            if p + q <= 0:
+                return a, a
+            scale, rarer = max(self.cov[k, k], 0) / variance(a), min(m, n)
+            if scale < 1:
+                scale = (rarer * scale + 100) / (rarer + 100)
+            quantile = student.ppf(0.975, np.floor((p + q) ** 2 / (p ** 2 / (m - 1) + q ** 2 / (n - 1)) + 1e-9))
+        off = lambda t: (a - t) ** 2 - quantile ** 2 * scale * variance(t)
+        tiny = 1e-9
+        return (brentq(off, 0, a - tiny * a, xtol=1e-15) if a > 0 else 0), (brentq(off, a + tiny * (1 - a), 1, xtol=1e-15) if a < 1 else 1)
+
+    def difference(self):
+        """Of the first less the second: value, ends, p, and DeLong's error, z and p."""
+        (va, common), (_, vb) = self.cov
+        value, error = self.auc[0] - self.auc[1], np.sqrt(max(va + vb - 2 * common, 0))
+        r = np.clip(common / np.sqrt(va * vb), -1, 1) if va > 0 and vb > 0 else 0
+        ha, hb = ((high - low) / 2 for low, high in (self.interval(0), self.interval(1)))
+        half = max(np.sqrt(max(ha ** 2 + hb ** 2 - 2 * r * ha * hb, 0)), norm.ppf(0.975) * error)
+        z, p = value / error if error > 0 else 0, 2 * norm.cdf(-norm.ppf(0.975) * abs(value) / half) if half > 0 else 1
+        return {"difference": value, "low": value - half, "high": value + half, "p": p, "standard_error": error, "z": z,
+                "p_wald": 2 * norm.cdf(-abs(z))}
 
 
-def delong_interval(auc, variance, label, patient):
-    """Symmetric in the log odds, Student's t; without overlap the end at which Hanley & McNeil's variance reaches 1 or 0."""
-    m, n = (len(np.unique(patient[label == side])) for side in (1, 0))
-    if auc in (0, 1):
-        z, half = norm.ppf(0.975), (m + n) / 2 - 1
-        end = brentq(lambda a: 1 - a - z * np.sqrt(a * (1 - a) * (1 + half * (1 - a) / (2 - a) + half * a / (1 + a)) / (m * n)), 0, 1 - 1e-12,
-                     xtol=1e-14)
-        return (end, 1) if auc == 1 else (0, 1 - end)
-    step = student.ppf(0.975, min(m, n) - 1) * np.sqrt(variance) / (auc * (1 - auc))
-    return tuple(expit(np.log(auc / (1 - auc)) + side * step) for side in (-1, 1))
+def defined_classes(s):
+    return [c for c in range(len(s.classes)) if (s.label[:, c] == 1).any() and (s.label[:, c] == 0).any()]
+
+
+def is_one_class(s, measure):
+    """Whether an average is the AUROC of a single class, whose interval it has then."""
+    return len(defined_classes(s)) == 1 and measure in (("macro_auroc", "weighted_auroc") + ("micro_auroc",) * (len(s.classes) == 1))
+
+
+def auroc_with_interval(s, c):
+    d = Delong([s.score[:, c]], s.label[:, c], s.patient)
+    return (d.auc[0],) + d.interval(0) if d.auc else (np.nan,) * 3
 
 
 # ---- thresholds, calibration -------------------------------------------------------------------------------
@@ -578,16 +613,15 @@ def check_class(check, info, entry, c, s, r, threshold):
         check.number(f"{name}.{key}", entry[key], len(np.unique(s.patient[y == side])))
     check.number(name + ".prevalence", entry["prevalence"], positives / (positives + negatives) if positives + negatives else np.nan)
     for m in CLASS_MEASURES:
-        check.estimate(f"{name}.{m}", entry["measures"][m], r.estimate(lambda v: v.by_class[m][c]))
+        expected = auroc_with_interval(s, c) if m == "auroc" else r.estimate(lambda v: v.by_class[m][c])
+        check.estimate(f"{name}.{m}", entry["measures"][m], expected)
     check_scikit(check, entry, s.score[:, c], y, threshold)
     if threshold is not None:
         call = s.score[:, c] >= threshold
         for key, value in (("true_positives", call & (y == 1)), ("false_positives", call & (y == 0)), ("false_negatives", ~call & (y == 1)),
                            ("true_negatives", ~call & (y == 0))):
             check.number(f"{name}.{key}", entry["confusion"][key], int(value.sum()))
-    d = delong([s.score[:, c]], y, s.patient)
-    ends = delong_interval(d[0][0], d[1][0, 0], y, s.patient) if d else (np.nan, np.nan)
-    check.estimate(name + ".auroc_delong", entry["auroc_delong"], (d[0][0],) + ends if d else (np.nan,) * 3)
+    check.estimate(name + ".auroc_bootstrap", entry["auroc_bootstrap"], r.estimate(lambda v: v.by_class["auroc"][c]))
     if entry["calibration_error"] is None:
         return
     bins = reliability(s.score[:, c], y)
@@ -616,14 +650,14 @@ def check_group(check, info, g, s):
     check.number(where + ".patients", g["patients"], part.patient.max() + 1)
     check.number(where + ".positives", g["positives"], int((part.label == 1).sum()))
     r = Resampled(part, info, [None] * len(s.classes), areas_only=True)
-    defined = 0
+    defined = defined_classes(part)
     for c, entry in enumerate(g["classes"]):
-        defined += (part.label[:, c] == 1).any() and (part.label[:, c] == 0).any()
         check.number(f"{where}.{entry['name']}.positives", entry["positives"], int((part.label[:, c] == 1).sum()))
         check.number(f"{where}.{entry['name']}.negatives", entry["negatives"], int((part.label[:, c] == 0).sum()))
-        check.estimate(f"{where}.{entry['name']}.auroc", entry["auroc"], r.estimate(lambda v: v.by_class["auroc"][c]))
-    check.number(where + ".classes_defined", g["classes_defined"], int(defined))
-    check.estimate(where + ".macro_auroc", g["macro_auroc"], r.estimate(lambda v: v.overall["macro_auroc"]) if defined else (np.nan,) * 3)
+        check.estimate(f"{where}.{entry['name']}.auroc", entry["auroc"], auroc_with_interval(part, c))
+    check.number(where + ".classes_defined", g["classes_defined"], len(defined))
+    macro = [auroc_with_interval(part, c) for c in defined] if len(defined) == 1 else [r.estimate(lambda v: v.overall["macro_auroc"])]
+    check.estimate(where + ".macro_auroc", g["macro_auroc"], macro[0] if defined else (np.nan,) * 3)
 
 
 def expected_groups(s):
@@ -638,9 +672,10 @@ def expected_groups(s):
 def check_evaluation(check, info, s, r, threshold):
     check.number("records", info["records"], len(s.ids))
     check.number("patients", info["patients"], s.patient.max() + 1)
-    check.number("classes_defined", info["classes_defined"], sum((s.label[:, c] == 1).any() and (s.label[:, c] == 0).any() for c in range(len(s.classes))))
+    check.number("classes_defined", info["classes_defined"], len(defined_classes(s)))
     for m, found in info["overall"].items():
-        check.estimate(m, found, r.estimate(lambda v: v.overall[m]), FMAX_TOLERANCE if m == "fmax" else TOLERANCE)
+        expected = auroc_with_interval(s, defined_classes(s)[0]) if is_one_class(s, m) else r.estimate(lambda v: v.overall[m])
+        check.estimate(m, found, expected, FMAX_TOLERANCE if m == "fmax" else TOLERANCE)
     for c, entry in enumerate(info["classes"]):
         check_class(check, info, entry, c, s, r, threshold[c])
     found = [(g["kind"], g["name"]) for g in info["groups"]]
@@ -663,23 +698,26 @@ def check_differences(check, model, first, own, kind, sets):
         d = da - db
         expected = (va - vb,) + interval(kind, d.copy(), va - vb, ja - jb)
         tolerance = 2 * FMAX_TOLERANCE if m == "fmax" else TOLERANCE
-        check.estimate("difference of " + m, found, expected, tolerance)
         p = p_of_zero(kind, d, va - vb, ja - jb)
+        if is_one_class(sets[0], m):
+            c = defined_classes(sets[0])[0]
+            test = Delong([sets[1].score[:, c], sets[0].score[:, c]], sets[0].label[:, c], sets[0].patient)
+            if test.cov is not None:
+                expected, p = [test.difference()[k] for k in ("difference", "low", "high")], test.difference()["p"]
+        check.estimate("difference of " + m, found, expected, tolerance)
         check.number(f"difference of {m}.p", found["p"], p, 2.1 / len(d) if m == "fmax" else TOLERANCE)
     p, found = [], []
     for c, entry in enumerate(model["classes"]):
-        d = delong([sets[1].score[:, c], sets[0].score[:, c]], sets[0].label[:, c], sets[0].patient)
-        if ("delong" in entry) != (d is not None):
-            check.wrong.append(f"{entry['name']}: DeLong's test should {'' if d else 'not '}exist")
-        if d is None:
+        d = Delong([sets[1].score[:, c], sets[0].score[:, c]], sets[0].label[:, c], sets[0].patient)
+        if ("delong" in entry) != (d.cov is not None):
+            check.wrong.append(f"{entry['name']}: DeLong's test should {'not ' if d.cov is None else ''}exist")
+        if d.cov is None:
             continue
-        auc, cov = d
-        value, error = auc[0] - auc[1], np.sqrt(max(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1], 0))
-        z, half = (value / error if error > 0 else 0), norm.ppf(0.975) * error
-        for key, x in (("difference", value), ("low", value - half), ("high", value + half), ("standard_error", error), ("z", z), ("p", 2 * norm.cdf(-abs(z)))):
+        expected = d.difference()
+        for key, x in expected.items():
             check.number(f"{entry['name']}.delong.{key}", entry["delong"][key], x)
-        check.triples.append((value, value - half, value + half))
-        p.append(2 * norm.cdf(-abs(z)))
+        check.triples.append(tuple(expected[key] for key in ("difference", "low", "high")))
+        p.append(expected["p"])
         found.append(entry)
     for entry, x in zip(found, holm(np.array(p))):
         check.number(entry["name"] + ".delong.p_holm", entry["delong"]["p_holm"], x)
