@@ -2,7 +2,7 @@
 /*
  * The 26 scored classes of the PhysioNet/CinC Challenge 2021 and the reward of calling one (column) where the label is another (row),
  * in units of 1/80. Data of the Challenge (Reyna et al. 2021), CC BY 4.0; checked against the published table by
- * tests/eval/test_challenge.c.
+ * tests/eval/test_measures.c.
  */
 #include "eval/challenge.h"
 

@@ -152,7 +152,9 @@ pclr_status evaluation_note_classes(pclr_evaluation *e, pclr_error *error)
     TRY(note_kind(
         e, few_patients,
         "rests on fewer than 30 positive or negative patients: its bootstrap intervals are too narrow (that of AUROC is no bootstrap's)",
-        "rest on fewer than 30 positive or negative patients: their bootstrap intervals are too narrow (those of AUROC are no bootstrap's)",
+        "rest on fewer than 30 positive or negative patients: their bootstrap intervals are too narrow (those of AUROC are no "
+        "bootstrap's), and averages of "
+        "AUPRC over them come out too high",
         error));
     TRY(note_thresholds(e, error));
     if (!e->scores.probabilities)

@@ -27,6 +27,7 @@ static const struct scenario {
     {"12 of 60, 3 records each, AUROC 0.92", 60, 12, 3, 1, 2},
     {"30 of 100, 2 records each, AUROC 0.76", 100, 30, 2, 1, 1},
     {"macro of 5 classes, 10 of 200, AUROC 0.92", 200, 10, 1, 5, 2},
+    {"macro of 20 classes, 5 of 400, AUROC 0.86", 400, 5, 1, 20, 1.5},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios, AREA = 0, PRECISION = 1, KINDS = 3 };
 static const char *const kinds[KINDS] = {"percentile", "BCa", "stratified BCa"};

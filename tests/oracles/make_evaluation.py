@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Oracle values for tests/eval: scikit-learn's AUROC and average precision with ties, the Challenge 2021 score by its published
-definition (an own, direct implementation: double loops over classes), Fmax by its definition, DeLong and Obuchowski variances by the O(mn)
+definition (an own, direct implementation: double loops over classes; where the folder of the published
+evaluator, github.com/physionetchallenges/evaluation-2021, is given, each score must equal the evaluator's to 1e-12), Fmax by its definition, DeLong and Obuchowski variances by the O(mn)
 double sums, BCa by scipy. Writes evaluation.txt: blocks "NAME count" followed by the numbers, one a line.
 
-usage: make_evaluation.py [physionet2021_weights.csv] > evaluation.txt
+usage: make_evaluation.py [physionet2021_weights.csv [FOLDER OF evaluation-2021]] > evaluation.txt
 """
 import csv
 import sys
@@ -165,15 +166,29 @@ def challenge(label, call):
     return (observed - inactive) / (correct - inactive) if correct != inactive else 0.0
 
 
-for case in range(8):
+published = None
+if len(sys.argv) > 2:
+    sys.path.insert(0, sys.argv[2])
+    from evaluate_model import compute_challenge_metric as published
+
+
+for case in range(12):
     lab = (rng.random((50, 26)) < [0.02, 0.1, 0.3][case % 3]).astype(int)
     out = (rng.random((50, 26)) < [0.05, 0.2, 0.5][case % 3]).astype(int)
     if case == 5: out = lab.copy()                 # always right: 1
     if case == 6: out = 0 * lab; out[:, names.index("426783006")] = 1   # always sinus rhythm: 0
-    if case == 7: lab = 0 * lab                    # no labels at all: 0
+    if case == 7: lab = 0 * lab                    # no labels at all
+    if case == 8: out = 0 * out                    # nothing is called
+    if case == 9: out = 0 * out + 1                # everything is called
+    if case == 10: lab = 0 * lab; lab[:, names.index("426783006")] = 1  # all are in sinus rhythm: 0 by definition
+    if case == 11: lab[1:], out[2:] = 0, 0         # a single recording has labels
     block("challenge_label", lab)
     block("challenge_call", out)
     block("challenge_score", challenge(lab, out))
+    if published:
+        theirs = published(weights, lab.astype(bool), out.astype(bool), names, "426783006")
+        if not abs(theirs - challenge(lab, out)) < 1e-12:
+            sys.exit(f"case {case}: the published evaluator has {theirs}, not {challenge(lab, out)}")
 
 # Student's t, and the ends of an AUROC's interval as roots of (A - t)^2 = quantile^2 scale V(t) with Hanley and McNeil's variance V: of the
 # ovarian cancer data's albumin (DeLong's variance the larger), of scores that hardly overlap (DeLong's the smaller), without any overlap,

@@ -181,7 +181,7 @@ class Stream:
             self.more(2 * count // 4 + 4)
         w, self.words = self.words[:2 * count], self.words[2 * count:]
         high, low, n64 = w[0::2], w[1::2], np.uint64(n)
-        if ((((high << np.uint64(32)) | low) * n64) < np.uint64((-n) % (1 << 64) % n)).any():
+        if ((((high << np.uint64(32)) | low) * n64) < np.uint64((-int(n)) % (1 << 64) % int(n))).any():
             raise NotImplementedError("a rejected number, which happens once in 2^64 / n")
         return ((high * n64 + ((low * n64) >> np.uint64(32))) >> np.uint64(32)).astype(np.int64)
 
@@ -297,7 +297,7 @@ def challenge(s, W, threshold, path):
     rows = list(csv.reader(open(path)))
     names, weight = rows[0][1:], np.array([[float(x) for x in r[1:]] for r in rows[1:]])
     place = [next((k for k, n in enumerate(names) if set(n.split("|")) & set(c.split("|"))), None) for c in s.classes]
-    sinus = names.index("426783006")
+    sinus = next(k for k, n in enumerate(names) if n in ("426783006", "NSR"))
     if None in place or sinus not in place:
         return None
 
@@ -757,7 +757,7 @@ def main():
     parser.add_argument("predictions", nargs="+")
     parser.add_argument("--labels", required=True)
     parser.add_argument("--model", action="append", default=[])
-    parser.add_argument("--weights", help="weights of the Challenge 2021, where its score is in the result")
+    parser.add_argument("--weights", help="weights of the Challenge 2021 by the names that the classes have (codes or abbreviations), where its score is in the result")
     parser.add_argument("--csv")
     parser.add_argument("--html")
     a = parser.parse_args()
