@@ -69,6 +69,8 @@ int cli_output_open(const cli_context *c, cli_output *out, const char *path); /*
 int cli_output_close(const cli_context *c, cli_output *out, bool keep);
 /* Where temporary files go: TMPDIR, else /tmp. */
 const char *cli_temporary_folder(void);
+/* Whether a file has this ending: cli_ends_with(path, ".csv"). */
+bool cli_ends_with(const char *text, const char *ending);
 /* Prints a JSON string literal. */
 void cli_json_string(FILE *out, const char *text);
 

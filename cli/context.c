@@ -27,7 +27,7 @@ void cli_catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGUSR1, &action, NULL); /* mpirun passes it on, and cluster schedulers send it before time is up */
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is reported as a write error */
+    signal(SIGPIPE, SIG_IGN);          /* a closed pipe is reported as a write error */
 }
 
 bool cli_interrupted(void)
@@ -223,6 +223,12 @@ int cli_output_close(const cli_context *c, cli_output *out, bool keep)
     int status = keep ? output_failed(c, out->path, "write") : CLI_DONE;
     unlink(out->temporary);
     return status;
+}
+
+bool cli_ends_with(const char *text, const char *ending)
+{
+    size_t n = strlen(text), e = strlen(ending);
+    return n >= e && strcmp(text + n - e, ending) == 0;
 }
 
 const char *cli_temporary_folder(void)

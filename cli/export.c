@@ -25,12 +25,6 @@ static const cli_option OPTIONS[] = {
     {.name = NULL},
 };
 
-static int ends_with(const char *text, const char *ending)
-{
-    size_t n = strlen(text), e = strlen(ending);
-    return n >= e && strcmp(text + n - e, ending) == 0;
-}
-
 static pclr_status load(cli_context *c, pclr_record **record, pclr_error *error)
 {
     const char *path = cli_argument(c, 0), *id = cli_text(c, "record");
@@ -130,7 +124,7 @@ static int write_file(cli_context *c, const pclr_record *r, const char *path)
     int status = cli_output_open(c, &out, path);
 
     if (status != CLI_DONE) return status;
-    if (ends_with(path, ".npy")) {
+    if (cli_ends_with(path, ".npy")) {
         write_npy(r, out.stream);
     } else {
         write_csv(r, out.stream);
@@ -153,7 +147,7 @@ static int run(cli_context *c)
     if (!cut(r, cli_real(c, "start"), cli_real(c, "seconds"))) {
         result = cli_usage(c, "--start %g --seconds %g: nothing left of %g s", cli_real(c, "start"), cli_real(c, "seconds"),
                            (double)r->samples / r->rate);
-    } else if (strcmp(path, "-") == 0 || ends_with(path, ".csv") || ends_with(path, ".npy")) {
+    } else if (strcmp(path, "-") == 0 || cli_ends_with(path, ".csv") || cli_ends_with(path, ".npy")) {
         result = write_file(c, r, path);
     } else if (pclr_record_write_wfdb(r, path, NULL, &error) != PCLR_OK) {
         result = cli_fail(c, &error);

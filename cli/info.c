@@ -46,12 +46,6 @@ static void put_number(printer *p, const char *name, double value, const char *u
     if (!p->json) printf("%s%s\n", *unit ? " " : "", unit);
 }
 
-static int ends_with(const char *text, const char *ending)
-{
-    size_t n = strlen(text), e = strlen(ending);
-    return n >= e && strcmp(text + n - e, ending) == 0;
-}
-
 /* ---- a recording ---- */
 
 static void print_leads(printer *p, const pclr_record *r)
@@ -265,7 +259,7 @@ static int run(cli_context *c)
 {
     const char *path = cli_argument(c, 0);
 
-    if (ends_with(path, ".safetensors")) return model_info(c, path);
+    if (cli_ends_with(path, ".safetensors")) return model_info(c, path);
     if (pclr_dataset_is(path)) return dataset_info(c, path);
     return record_info(c, path);
 }

@@ -135,40 +135,75 @@ static const float *measured(const pclr_record *r, pclr_lead lead)
     return NULL;
 }
 
-/* Whether x = a * p + b * q up to an offset: residual sd at most 15 % of the sd of x plus 0.03 mV. */
-static bool fits(const float *x, const float *p, double a, const float *q, double b, size_t n)
+/* Sum of x[i] * y[i] about their means. */
+static double covariance(const float *x, const float *y, size_t n)
 {
-    double mean_x = 0, mean_e = 0, var_x = 0, var_e = 0;
-    for (size_t i = 0; i < n; i++) {
-        mean_x += (double)x[i];
-        mean_e += (double)x[i] - a * (double)p[i] - b * (double)q[i];
-    }
-    mean_x /= (double)n, mean_e /= (double)n;
-    for (size_t i = 0; i < n; i++) {
-        double e = (double)x[i] - a * (double)p[i] - b * (double)q[i] - mean_e, d = (double)x[i] - mean_x;
-        var_e += e * e;
-        var_x += d * d;
-    }
-    return sqrt(var_e / (double)n) <= 0.15 * sqrt(var_x / (double)n) + 0.03;
+    double mean_x = 0, mean_y = 0, sum = 0;
+    for (size_t i = 0; i < n; i++) mean_x += (double)x[i], mean_y += (double)y[i];
+    mean_x /= (double)n, mean_y /= (double)n;
+    for (size_t i = 0; i < n; i++) sum += ((double)x[i] - mean_x) * ((double)y[i] - mean_y);
+    return sum;
 }
 
-/* III = II - I (Einthoven); aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2 (Goldberger). */
+typedef struct lead_equation {
+    pclr_lead lead;
+    double of_one, of_two;
+} lead_equation;
+
+/* Whether x = a * one + b * two up to an offset: residual sd at most 15 % of the sd of x plus 0.03 mV. */
+static bool fits(const float *x, const float *one, double a, const float *two, double b, size_t n)
+{
+    double mean = 0, residual = 0;
+    for (size_t i = 0; i < n; i++) mean += ((double)x[i] - a * (double)one[i] - b * (double)two[i]) / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        double e = (double)x[i] - a * (double)one[i] - b * (double)two[i] - mean;
+        residual += e * e;
+    }
+    return sqrt(residual / (double)n) <= 0.15 * sqrt(covariance(x, x, n) / (double)n) + 0.03;
+}
+
+/* In at least half of the stretches of 2 s: a calibration pulse, which all leads have alike, or a disturbance is not the whole. */
+static bool mostly_fits(const float *x, const float *one, double a, const float *two, double b, const pclr_record *r)
+{
+    size_t length = (size_t)ceil(2 * r->rate), stretches = r->samples / length, fitting = 0;
+    if (stretches == 0) return fits(x, one, a, two, b, r->samples);
+    for (size_t k = 0; k < stretches; k++) {
+        size_t from = k * length;
+        fitting += fits(x + from, one + from, a, two + from, b, length);
+    }
+    return 2 * fitting >= stretches;
+}
+
+/* Whether the equation holds once each of the three leads may have a gain of its own, of one sign: least squares for the two weights. */
+static bool fits_scaled(const float *x, const float *one, const float *two, const lead_equation *e, const pclr_record *r)
+{
+    size_t n = r->samples;
+    double aa = covariance(one, one, n), bb = covariance(two, two, n), ab = covariance(one, two, n);
+    double xa = covariance(x, one, n), xb = covariance(x, two, n), determinant = aa * bb - ab * ab;
+    if (determinant <= 1e-9 * aa * bb) return false;
+    double a = (xa * bb - xb * ab) / determinant, b = (xb * aa - xa * ab) / determinant;
+    return a * e->of_one > 0 && b * e->of_two > 0 && mostly_fits(x, one, a, two, b, r);
+}
+
+/* III = II - I (Einthoven); aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2 (Goldberger). Where all that contradict fit with
+ * other gains, the gains are wrong and the names are right. */
 static void check_limb_leads(findings *f, const pclr_record *r)
 {
-    static const struct {
-        pclr_lead lead;
-        double of_one, of_two;
-    } equations[] = {{PCLR_LEAD_III, -1, 1}, {PCLR_LEAD_AVR, -0.5, -0.5}, {PCLR_LEAD_AVL, 1, -0.5}, {PCLR_LEAD_AVF, -0.5, 1}};
+    static const lead_equation equations[] = {
+        {PCLR_LEAD_III, -1, 1}, {PCLR_LEAD_AVR, -0.5, -0.5}, {PCLR_LEAD_AVL, 1, -0.5}, {PCLR_LEAD_AVF, -0.5, 1}};
     const float *one = measured(r, PCLR_LEAD_I), *two = measured(r, PCLR_LEAD_II);
     char names[NAMES] = "";
+    bool gains = true;
     if (one == NULL || two == NULL) return;
     for (size_t k = 0; k < sizeof equations / sizeof *equations; k++) {
-        const float *x = measured(r, equations[k].lead);
-        if (x == NULL || fits(x, one, equations[k].of_one, two, equations[k].of_two, r->samples)) continue;
+        const lead_equation *e = &equations[k];
+        const float *x = measured(r, e->lead);
+        if (x == NULL || mostly_fits(x, one, e->of_one, two, e->of_two, r)) continue;
         size_t used = strlen(names);
-        snprintf(names + used, NAMES - used, "%s%s", used ? " " : "", pclr_lead_name(equations[k].lead));
+        snprintf(names + used, NAMES - used, "%s%s", used ? " " : "", pclr_lead_name(e->lead));
+        gains = gains && fits_scaled(x, one, two, e, r);
     }
-    if (names[0]) findings_add(f, FINDING_LEADS, "%s", names);
+    if (names[0]) findings_add(f, gains ? FINDING_GAINS : FINDING_LEADS, "%s", names);
 }
 
 /* sum over k of weight[k] * lead k at sample i */
@@ -253,5 +288,5 @@ void checks_run(findings *f, const pclr_record *r, const pclr_fiducials *marks)
     check_reversal(f, r, marks);
     rate_check(f, r, marks);
     if (marks->beats == 0) findings_add(f, FINDING_NO_BEATS, "%s", "");
-    if (marks->quality < 0.2f) findings_add(f, FINDING_NOISE, "%.2f", (double)marks->quality);
+    if (marks->quality < 0.25f) findings_add(f, FINDING_NOISE, "%.2f", (double)marks->quality);
 }

@@ -14,6 +14,8 @@ static const struct {
     {"mains", "hum of the power line", "import filters nothing; use input.low_pass or a notch before"},
     {"leads", "limb leads contradict Einthoven's or Goldberger's equations",
      "leads are mislabelled or exchanged: check their names and order"},
+    {"gains", "limb leads fit Einthoven's or Goldberger's equations only with other gains",
+     "check the gain of each lead in the header; compare no amplitudes between leads"},
     {"reversed", "lead I is upside down against the chest leads: arm electrodes exchanged, or dextrocardia",
      "look at the plot; leave the recording out"},
     {"short", "less than 5 s", "leave the recording out"},

@@ -14,6 +14,7 @@ typedef enum finding_kind {
     FINDING_MISSING,
     FINDING_MAINS,
     FINDING_LEADS,
+    FINDING_GAINS,
     FINDING_REVERSED,
     FINDING_SHORT,
     FINDING_RATE,

@@ -100,6 +100,13 @@ static void limb_leads_mislabelled(pclr_record *r, rng *g)
     swap_leads(r, pair[k][0], pair[k][1]);
 }
 
+/* Lead I, II or III is written at 0.5 or 1.8 times its height. */
+static void one_limb_lead_scaled(pclr_record *r, rng *g)
+{
+    float *x = lead(r, (pclr_lead)rng_below(g, 3)), factor = rng_below(g, 2) ? 0.5f : 1.8f;
+    for (size_t i = 0; i < r->samples; i++) x[i] *= factor;
+}
+
 static void arms_exchanged(pclr_record *r, rng *g)
 {
     float *one = lead(r, PCLR_LEAD_I);
@@ -138,6 +145,19 @@ static void asystole(pclr_record *r, rng *g)
 static void drowned_in_noise(pclr_record *r, rng *g)
 {
     for (size_t i = 0; i < r->leads * r->samples; i++) r->signal[i] += (float)(1.5 * rng_normal(g));
+}
+
+/* An electrode that hangs loose: noise of 1.5 mV on a baseline that swings by 10 mV. */
+static void electrodes_loose(pclr_record *r, rng *g)
+{
+    double turn = 2 * acos(-1), phase = rng_uniform(g);
+    drowned_in_noise(r, g);
+    for (size_t k = 0; k < r->leads; k++) {
+        for (size_t i = 0; i < r->samples; i++) {
+            double swing = 10 * sin(turn * (0.15 * (double)i / r->rate + phase));
+            r->signal[k * r->samples + i] += (float)swing;
+        }
+    }
 }
 
 /* ---- faults of headers, written after the recording ---- */
@@ -195,12 +215,14 @@ static const struct fault {
     {"a quarter missing (NaN)", FINDING_MISSING, samples_missing, NULL, false, false, false, 1},
     {"50 or 60 Hz of 0.1 mV", FINDING_MAINS, mains, NULL, false, false, false, 1},
     {"limb leads mislabelled", FINDING_LEADS, limb_leads_mislabelled, NULL, false, false, false, 1},
+    {"a limb lead at 0.5 or 1.8 times its gain", FINDING_GAINS, one_limb_lead_scaled, NULL, false, false, false, 0.75},
     {"arm electrodes exchanged", FINDING_REVERSED, arms_exchanged, NULL, false, false, false, 0.9},
     {"3 s long", FINDING_SHORT, too_short, NULL, false, false, false, 1},
     {"rate 2.5 times too high", FINDING_RATE, rate_too_high, NULL, false, false, false, 0.75},
     {"rate 2.5 times too low", FINDING_RATE, rate_too_low, NULL, false, false, false, 0.75},
     {"no heart", FINDING_NO_BEATS, asystole, NULL, false, false, false, 1},
     {"drowned in noise", FINDING_NO_BEATS, drowned_in_noise, NULL, false, false, false, 0.75},
+    {"loose electrodes", FINDING_NOISE, electrodes_loose, NULL, false, false, false, 0.75},
     {"file cut off", FINDING_UNREADABLE, NULL, cut_off, false, false, false, 1},
     {"bytes changed on disk", FINDING_HEADER, NULL, changed_on_disk, false, false, false, 1},
     {"age 300", FINDING_AGE, NULL, age_of_300, false, false, false, 1},
@@ -208,6 +230,7 @@ static const struct fault {
     {"copy", FINDING_DUPLICATE, NULL, NULL, true, false, false, 1},
     {"copy under another patient", FINDING_PATIENT, NULL, NULL, true, true, false, 1},
     {"copy with another label", FINDING_LABELS, NULL, NULL, true, false, true, 1},
+    {"patient of two sexes", FINDING_PATIENT, NULL, NULL, false, false, false, 1},
 };
 enum { FAULTS = sizeof faults / sizeof *faults };
 
@@ -250,7 +273,10 @@ static void plant(size_t fault, size_t k)
     snprintf(id, sizeof id, "f%02zu_%03zu", fault, k);
     snprintf(patient, sizeof patient, f->copy_of_clean && !f->other_patient ? "clean%zu" : "planted%zu",
              f->copy_of_clean ? k : fault * EACH + k);
+    bool second_sex = f->kind == FINDING_PATIENT && !f->copy_of_clean; /* a clean recording's patient, who is a man there */
+    if (second_sex) snprintf(patient, sizeof patient, "clean%zu", k);
     name_record(r, id, patient);
+    if (second_sex) r->sex = PCLR_SEX_FEMALE;
     if (f->other_label) assert_int_equal(record_set_text(&r->diagnoses, "59118001", NULL), PCLR_OK);
     if (f->copy_of_clean && !f->other_label) assert_int_equal(record_set_text(&r->diagnoses, LABEL_OF_COPIED, NULL), PCLR_OK);
     if (f->spoil) assert_int_equal(record_set_text(&r->diagnoses, NULL, NULL), PCLR_OK);
@@ -270,6 +296,7 @@ static int make_archive(void **state)
         snprintf(id, sizeof id, "c%03zu", k);
         snprintf(patient, sizeof patient, "clean%zu", k);
         name_record(r, id, patient);
+        if (k < EACH) r->sex = PCLR_SEX_MALE;
         if (k < EACH) assert_int_equal(record_set_text(&r->diagnoses, LABEL_OF_COPIED, NULL), PCLR_OK);
         put(r);
         pclr_record_destroy(&r);
@@ -286,7 +313,8 @@ static uint32_t allowed(const struct fault *f)
 {
     uint32_t kinds = 1u << f->kind;
     if (f->copy_of_clean) kinds |= 1u << FINDING_DUPLICATE;
-    if (f->kind == FINDING_NO_BEATS) kinds |= 1u << FINDING_SCALE | 1u << FINDING_NOISE | 1u << FINDING_FLAT | 1u << FINDING_LEADS;
+    if (f->kind == FINDING_NO_BEATS || f->kind == FINDING_NOISE)
+        kinds |= 1u << FINDING_SCALE | 1u << FINDING_NOISE | 1u << FINDING_FLAT | 1u << FINDING_LEADS;
     if (f->kind == FINDING_SCALE)
         kinds |= 1u << FINDING_MAINS | 1u << FINDING_FLAT | 1u << FINDING_NO_BEATS | 1u << FINDING_NOISE | 1u << FINDING_CLIPPED;
     if (f->kind == FINDING_RATE) kinds |= 1u << FINDING_SHORT | 1u << FINDING_LABELS | 1u << FINDING_MAINS | 1u << FINDING_NOISE;
@@ -335,6 +363,9 @@ static void finds_what_was_planted(void **state)
                       without[k]);
     }
     print_message("clean recordings without any finding: %zu of %d\n", spotless, CLEAN);
+    uint32_t planted = 0;
+    for (size_t f = 0; f < FAULTS; f++) planted |= 1u << faults[f].kind;
+    assert_int_equal(planted, (1u << PCLR_FINDINGS) - 1); /* every kind of finding has a row */
     for (size_t f = 0; f < FAULTS; f++) {
         if ((double)found[f] < faults[f].recall * EACH) fail_msg("%s: %zu of %d found", faults[f].name, found[f], EACH);
     }
