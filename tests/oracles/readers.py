@@ -4,8 +4,8 @@
 
 For every file below, one line a recording,
     file|reader|rate|samples|channel|index=value ...
-with values in millivolt at a few samples of each channel (nan: missing), read by wfdb-python, pyedflib or
-pydicom. Files that a package is missing for are left out, with a note on stderr.
+with values in millivolt at a few samples of each channel (nan: missing), read by wfdb-python, pyedflib,
+MNE or pydicom. Files that a package is missing for are left out, with a note on stderr.
 """
 import sys
 from pathlib import Path
@@ -63,6 +63,20 @@ def read_edf():
         f.close()
 
 
+def read_mne():
+    import mne
+
+    for name in ("edf/contec_0000050_12lead.edf", "edf/mne_chtypes_edf.edf", "edf/mne_subsecond_starttime.edf", "edf/mne_test_utf8_annotations.edf",
+                 "edf/pyedflib_test_subsecond.edf", "edf/pyedflib_test_utf8.edf", "bdf/mne_test_bdf_stim_channel.bdf",
+                 "bdf/pyedflib_test_generator.bdf", "bdf/pyedflib_test_generator_datarec_generator_2.bdf"):
+        read = mne.io.read_raw_bdf if name.endswith("bdf") else mne.io.read_raw_edf
+        raw = read(str(root / "formats" / name), preload=True, stim_channel=None, encoding="utf8", verbose="error")
+        units, rates = raw._orig_units, dict(zip(raw.ch_names, raw._raw_extras[0]["n_samps"]))
+        keep = [c for c in raw.ch_names if units.get(c) in ("V", "mV", "µV", "uV") and c != "Status" and rates[c] == max(rates.values())]
+        signal = 1e3 * raw.get_data(keep).T  # volt, whatever the file has
+        tell(f"formats/{name}", f"mne {mne.__version__}", raw.info["sfreq"], keep, signal)
+
+
 def read_dicom():
     import pydicom
 
@@ -75,7 +89,7 @@ def read_dicom():
         tell(path.relative_to(root), f"pydicom {pydicom.__version__}", float(w.SamplingFrequency), names, ds.waveform_array(0) * np.array(scale))
 
 
-for read in (read_wfdb, read_edf, read_dicom):
+for read in (read_wfdb, read_edf, read_mne, read_dicom):
     try:
         read()
     except ImportError as missing:
