@@ -5,6 +5,8 @@
 #include "eval/write.h"
 #include "report/page.h"
 
+enum { UPRIGHT_NAMES = 8 }; /* with more classes the heads of the heat map stand on end */
+
 static void call_row(report_page *p, size_t k, size_t c)
 {
     const pclr_evaluation *e = p->evaluation[k];
@@ -88,7 +90,7 @@ static void heat_cell(text *out, double share, bool diagonal)
 {
     /* Blue where the call is the label, orange where it is another; darker with the share. */
     text_add(out, "<td style='background:rgba(%s,%.2f)%s'>%.0f</td>", diagonal ? "0,114,178" : "213,94,0", share * 0.85,
-             share > 0.6 ? ";color:#fff" : "", 100 * share);
+             share > 0.75 ? ";color:#fff" : "", 100 * share);
 }
 
 static pclr_status heat_map(report_page *p, size_t k, pclr_error *error)
@@ -96,15 +98,15 @@ static pclr_status heat_map(report_page *p, size_t k, pclr_error *error)
     const pclr_evaluation *e = p->evaluation[k];
     double *share = NULL;
     TRY(mem_alloc(&share, e->set.classes + 1, sizeof *share, error));
-    text_add(&p->out, "<div class=scroll><table class=heat><caption>");
+    text_add(&p->out, "<div class=scroll><table class='heat%s'><caption>", e->set.classes > UPRIGHT_NAMES ? " many" : "");
     page_system(p, k);
     text_add(&p->out, "</caption><thead><tr><th>labelled</th><th>records</th>");
     for (size_t c = 0; c < e->set.classes; c++) {
-        text_add(&p->out, "<th>");
+        text_add(&p->out, "<th><span>");
         html_escape(&p->out, e->set.class_name[c]);
-        text_add(&p->out, "</th>");
+        text_add(&p->out, "</span></th>");
     }
-    text_add(&p->out, "<th>no call</th></tr></thead><tbody>\n");
+    text_add(&p->out, "<th><span>no call</span></th></tr></thead><tbody>\n");
     for (size_t row = 0; row < e->set.classes; row++) {
         size_t records = row_shares(e, row, share);
         if (records == 0) continue;
@@ -139,7 +141,7 @@ pclr_status section_calls(report_page *p, pclr_error *error)
     text_add(&p->out, "<h3>Confusion</h3>\n<p class=dim>Of the records labelled as the row, the percentage called as the column. A record "
                       "may have several "
                       "labels and several calls.</p>\n");
-    text_add(&p->out, "<div class=cards>\n");
+    text_add(&p->out, "<div class=heats>\n");
     for (size_t k = 0; k < p->count; k++) TRY(heat_map(p, k, error));
     text_add(&p->out, "</div>\n");
     return PCLR_OK;

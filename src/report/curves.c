@@ -7,11 +7,13 @@
 
 enum { DRAWS = 200 };
 
-/* Both curves of one class under weights; NaN when the class is undefined. */
+/* Both curves of one class under weights; NaN when the class is undefined. Precision is that of the highest threshold that reaches the
+ * recall, as in average precision, not the largest of those beyond. */
 static void trace(const ranking *r, const uint16_t *weight, double *roc, double *precision)
 {
     ranking_areas a = ranking_measure(r, weight, 0);
     double tp = 0, fp = 0;
+    size_t reached = 0; /* grid points of recall that a threshold before reached */
     bool defined = a.positives > 0 && a.negatives > 0;
     for (size_t k = 0; k < CURVE_POINTS; k++) roc[k] = precision[k] = defined ? 0 : NAN;
     for (size_t i = 0; i < r->n && defined; i++) {
@@ -21,14 +23,13 @@ static void trace(const ranking *r, const uint16_t *weight, double *roc, double 
         else
             fp += w;
         if (!(r->flags[i] & RANKING_GROUP_END) || tp + fp <= 0) continue;
-        /* This threshold serves every grid point at or beyond its false-alarm rate, and every recall up to its own. */
+        /* This threshold serves every grid point at or beyond its false-alarm rate, and every recall that none before it reached. */
         size_t from = (size_t)ceil(fp / a.negatives * (CURVE_POINTS - 1) - 1e-9);
         size_t upto = (size_t)floor(tp / a.positives * (CURVE_POINTS - 1) + 1e-9);
         if (from < CURVE_POINTS) roc[from] = fmax(roc[from], tp / a.positives);
-        precision[upto] = fmax(precision[upto], tp / (tp + fp));
+        while (reached <= upto) precision[reached++] = tp / (tp + fp);
     }
     for (size_t k = 1; k < CURVE_POINTS && defined; k++) roc[k] = fmax(roc[k], roc[k - 1]);
-    for (size_t k = CURVE_POINTS - 1; k-- > 0 && defined;) precision[k] = fmax(precision[k], precision[k + 1]);
 }
 
 /* values[DRAWS][2 * CURVE_POINTS] of one class -> bands. */

@@ -62,11 +62,28 @@ void section_curves(report_page *p)
     }
 }
 
+/* End of both axes: rare classes stay near 0, where a whole axis would show nothing. */
+static double reliability_end(const report_page *p, size_t c)
+{
+    static const double ends[] = {0.1, 0.2, 0.5};
+    double largest = 0;
+    for (size_t k = 0; k < p->count; k++) {
+        int64_t own = page_class(p, k, c);
+        const evaluation_class *r = own < 0 ? NULL : &p->evaluation[k]->class_result[own];
+        for (size_t b = 0; r && b < r->bins; b++) largest = fmax(largest, fmax(r->bin[b].predicted, r->bin[b].observed));
+    }
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+        if (largest <= ends[k]) return ends[k];
+    }
+    return 1;
+}
+
 static void draw_reliability(report_page *p, size_t c)
 {
-    chart plot = {&p->out, p->evaluation[0]->set.class_name[c], "predicted probability", "observed share", 0, 1, 0, 1};
+    double end = reliability_end(p, c);
+    chart plot = {&p->out, p->evaluation[0]->set.class_name[c], "predicted probability", "observed share", 0, end, 0, end};
     chart_begin(&plot);
-    chart_guide(&plot, 0, 0, 1, 1);
+    chart_guide(&plot, 0, 0, end, end);
     for (size_t k = 0; k < p->count; k++) {
         int64_t own = page_class(p, k, c);
         double x[RELIABILITY_BINS], y[RELIABILITY_BINS];
@@ -130,8 +147,9 @@ void section_calibration(report_page *p)
 {
     const pclr_evaluation *first = p->evaluation[0];
     if (!first->scores.probabilities) return;
-    text_add(&p->out, "<h2>Calibration</h2>\n<p class=dim>Ten bins of equal size; on the dashed line probabilities mean what they say. The "
-                      "calibration error "
+    text_add(&p->out, "<h2>Calibration</h2>\n<p class=dim>Ten bins of equal size; on the dashed line probabilities mean what they say; "
+                      "axes of rare classes end "
+                      "before 1. The calibration error "
                       "is that of the scores as evaluated; a model file's scores carry its temperature.</p>\n");
     page_legend(p);
     text_add(&p->out, "<div class=charts>\n");

@@ -74,6 +74,6 @@ void forest_end(const forest *f)
 {
     text_add(f->out, "<tr class=axis><td></td><td class=plot><svg viewBox='0 0 %d 16' role=img aria-label='axis'>", WIDTH);
     for (double v = ceil(f->low / tick(f) - 1e-9) * tick(f); v <= f->high + 1e-9; v += tick(f))
-        text_add(f->out, "<text x='%.1f' y='12' text-anchor=middle>%.2f</text>", at(f, v), v);
+        text_add(f->out, "<text x='%.1f' y='12' text-anchor=middle>%.2f</text>", at(f, v), fabs(v));
     text_add(f->out, "</svg></td><td></td></tr>\n</tbody></table></div>\n");
 }

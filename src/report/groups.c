@@ -7,6 +7,8 @@
 #include "report/forest.h"
 #include "report/page.h"
 
+enum { MOST_PRINTED = 120 }; /* rows of the classes' table on paper; the CSV has all */
+
 /* The group of evaluation k that has the kind and name of group g of the first; NULL: none. */
 static const evaluation_group *same_group(const report_page *p, size_t k, size_t g)
 {
@@ -59,13 +61,23 @@ done:
     return status;
 }
 
+/* Rows of the table below: classes that have positives and negatives in a group. */
+static size_t class_rows(const pclr_evaluation *e)
+{
+    size_t rows = 0;
+    for (size_t g = 0; g < e->groups; g++) rows += e->group[g].defined;
+    return rows;
+}
+
 static void class_tables(report_page *p)
 {
     const pclr_evaluation *first = p->evaluation[0];
-    text_add(
-        &p->out,
-        "<details><summary>AUROC of the classes in each group</summary>\n<div class=scroll><table><thead><tr><th>group</th><th>class</th>"
-        "<th>positives</th><th>negatives</th>");
+    bool prints = class_rows(first) <= MOST_PRINTED;
+    text_add(&p->out,
+             "<details%s><summary>AUROC of the classes in each group</summary>\n<p class=dim>Where a group has positives and negatives of "
+             "the class.</p>\n<div class=scroll><table><thead><tr><th>group</th><th class=name>class</th><th>positives</th>"
+             "<th>negatives</th>",
+             prints ? "" : " class=long");
     for (size_t k = 0; k < p->count; k++) {
         text_add(&p->out, "<th>");
         page_system(p, k);
@@ -74,17 +86,18 @@ static void class_tables(report_page *p)
     text_add(&p->out, "</tr></thead><tbody>\n");
     for (size_t g = 0; g < first->groups; g++) {
         for (size_t c = 0; c < first->set.classes; c++) {
+            const group_class *x = &first->group[g].by_class[c];
+            if (x->positives == 0 || x->negatives == 0) continue;
             text_add(&p->out, "<tr>");
             group_label(&p->out, &first->group[g]);
-            text_add(&p->out, "<td>");
+            text_add(&p->out, "<td class=name>");
             html_escape(&p->out, first->set.class_name[c]);
-            text_add(&p->out, "</td><td>%zu</td><td>%zu</td>", first->group[g].by_class[c].positives,
-                     first->group[g].by_class[c].negatives);
+            text_add(&p->out, "</td><td>%zu</td><td>%zu</td>", x->positives, x->negatives);
             for (size_t k = 0; k < p->count; k++) {
-                const evaluation_group *x = same_group(p, k, g);
+                const evaluation_group *same = same_group(p, k, g);
                 int64_t own = page_class(p, k, c);
                 text_add(&p->out, "<td>");
-                if (x && own >= 0) page_estimate(&p->out, x->by_class[own].auroc);
+                if (same && own >= 0) page_estimate(&p->out, same->by_class[own].auroc);
                 text_add(&p->out, "</td>");
             }
             text_add(&p->out, "</tr>\n");

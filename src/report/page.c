@@ -20,7 +20,7 @@ static const char style[] =
     ".card b{font-size:1.7rem;line-height:1.3;display:block}.findings{padding-left:1.2rem}.scroll{overflow-x:auto;margin:.4rem 0}\n"
     "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}th,td{padding:.25rem .6rem;border-bottom:1px solid "
     "#e4e6eb;text-align:right;white-space:nowrap}\n"
-    "th:first-child,td:first-child,.name{text-align:left}.stack i{display:block}.forest .dim{font-size:.8rem}thead th{border-bottom:2px "
+    "th:first-child,td:first-child,.name{text-align:left}.stack i{display:block}td .dim{font-size:.93em}thead th{border-bottom:2px "
     "solid #b9bec9;vertical-align:bottom}td i,p i,li "
     "i{color:#5b6270;"
     "font-style:normal}td[rowspan]{vertical-align:top}caption{text-align:left;padding:.2rem 0;font-weight:600}\n"
@@ -28,7 +28,9 @@ static const char style[] =
     ".3rem;width:260px;min-width:130px}.forest .plot svg{display:block;width:100%;"
     "height:auto}.axis td{border:0}.dot{font-size:.7em;vertical-align:.15em}\n"
     ".confusion{margin:.3rem 1.2rem .6rem 0}.confusion td{font-size:1.1rem;text-align:center;padding:.5rem 1rem}.right{background:#dcebf5}"
-    ".wrong{background:#fbe6da}.heat td,.heat th{padding:.2rem .5rem}.heat td{min-width:2.6rem}\n"
+    ".wrong{background:#fbe6da}.heat td,.heat th{padding:.2rem .5rem}.heat td{min-width:2.6rem}"
+    ".heats{display:flex;flex-wrap:wrap;column-gap:1.5rem}.many{font-size:.75rem}.many th span{writing-mode:vertical-rl;transform:rotate("
+    "180deg)}.many td,.many th{padding:.1rem .2rem}.many td{min-width:1.7rem}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,1fr));gap:.8rem}.chart{width:100%;height:auto}\n"
     "svg text{font:11px system-ui,sans-serif;fill:#333}svg .t{font-weight:600;font-size:12px}svg .g{stroke:#e8eaee;fill:none}"
     "svg .d{stroke:#999;stroke-dasharray:4 3;fill:none}\n"
@@ -57,7 +59,8 @@ static const char style[] =
     "body{font-size:9.5pt;max-width:none;padding:0}p,li{max-width:none}h2,h3,h4,.dim,.legend{break-after:avoid}.chart,.card,figure,tr,"
     ".example,.confusion,.heat{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}.scroll{overflow:visible;background:none}"
     "table{font-size:8pt}th,td{padding:.15rem .35rem}td i{white-space:nowrap}.stack{font-size:7pt}.stack th,.stack td{padding:.1rem "
-    ".2rem}.wraps td{white-space:normal}.ecg{min-width:0}pre{font-size:7pt}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
+    ".2rem}.wraps td{white-space:normal}.ecg{min-width:0}.heats{display:block}.many{font-size:6.5pt}.many td,.many "
+    "th{padding:.1rem}.many td{min-width:0}pre{font-size:7pt}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
     "</style>\n";
 
 void page_head(text *out, const char *title)

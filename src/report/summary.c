@@ -101,9 +101,31 @@ static void notes(report_page *p)
     text_add(&p->out, "</ul></div>\n");
 }
 
+/* What was evaluated: "Task superclass, records of split folds:test of pool.h5". */
+static void subject(report_page *p)
+{
+    const pclr_evaluation *e = p->evaluation[0];
+    text *out = &p->out;
+    text_add(out, "<p class=dim>");
+    if (e->task) {
+        text_add(out, "Task ");
+        html_escape(out, e->task);
+        text_add(out, ", ");
+    }
+    text_add(out, e->task ? "%s of " : "Of %s of ", e->segments ? "segments" : "records");
+    if (e->split) {
+        text_add(out, "split ");
+        html_escape(out, e->split);
+        text_add(out, " of ");
+    }
+    html_escape(out, e->labels);
+    text_add(out, "</p>\n");
+}
+
 void section_summary(report_page *p)
 {
     const pclr_comparison *c = p->options->comparison;
+    subject(p);
     text_add(&p->out, "<div class=cards>\n");
     for (size_t k = 0; k < p->count; k++) card(p, k);
     text_add(&p->out, "</div>\n");
