@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pclr_evaluate: read, choose thresholds on validation, measure, resample, write. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -92,14 +93,19 @@ done:
     return status;
 }
 
-/* An average that is the AUROC of one class has that class's interval. */
+/* An average over one class is that class, its interval too. */
 static void averages_of_one_class(pclr_evaluation *e)
 {
-    static const char *const average[] = {"macro_auroc", "weighted_auroc", "micro_auroc"};
+    static const char *const average[] = {"macro", "weighted", "micro"}, *const of[] = {"auroc", "sensitivity", "specificity", "precision"};
     const size_t same = e->defined != 1 ? 0 : e->set.classes == 1 ? 3 : 2;
     for (size_t c = 0; c < e->set.classes && same > 0; c++) {
-        if (!e->class_result[c].auroc.defined) continue;
-        for (size_t k = 0; k < same; k++) e->overall[measure_overall(average[k])] = e->class_result[c].auroc;
+        if (e->class_result[c].positives == 0 || e->class_result[c].negatives == 0) continue;
+        for (size_t k = 0; k < 4 * same; k++) {
+            char name[64];
+            pclr_estimate own = evaluation_of_class(e, of[k % 4], c);
+            snprintf(name, sizeof name, "%s_%s", average[k / 4], of[k % 4]);
+            if (own.defined) e->overall[measure_overall(name)] = own;
+        }
     }
 }
 
@@ -117,6 +123,7 @@ static pclr_status estimates(pclr_evaluation *e, resample *draws, size_t model, 
         e->class_result[c].auroc_bootstrap = auroc[c];
         auroc[c] = e->class_result[c].auroc;
     }
+    TRY(evaluation_class_shares(e, error));
     averages_of_one_class(e);
     e->bootstraps = draws->count;
     e->exchanged = draws->exchanged;

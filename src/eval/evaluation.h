@@ -99,6 +99,8 @@ typedef struct class_auroc {
 
 /* AUROC of class c of a set over its patients; `rank` is that class's. */
 pclr_status evaluation_class_auroc(const eval_set *set, const ranking *rank, size_t c, class_auroc *out, pclr_error *error);
+/* Intervals of sensitivity, specificity and precision of each class, into of_class. */
+pclr_status evaluation_class_shares(pclr_evaluation *e, pclr_error *error);
 pclr_status evaluation_hashes(pclr_evaluation *e, const evaluation_input *input, pclr_error *error);
 pclr_status evaluation_thresholds(pclr_evaluation *e, const evaluation_input *input, pclr_error *error);
 pclr_status evaluation_class_results(pclr_evaluation *e, pclr_error *error);

@@ -146,7 +146,10 @@ static pclr_estimate as_estimate(interval_kind kind, double *value, size_t count
 pclr_estimate resample_estimate(resample *r, size_t model, size_t k)
 {
     size_t row = model * r->total + k;
-    return as_estimate(r->kind, r->value + row * r->count, r->count, r->estimate[row], r->jackknife + row * r->groups, r->groups);
+    pclr_estimate e =
+        as_estimate(r->kind, r->value + row * r->count, r->count, r->estimate[row], r->jackknife + row * r->groups, r->groups);
+    if (e.low == e.high) e.low = e.high = NAN;
+    return e;
 }
 
 pclr_estimate resample_difference(const resample *r, size_t a, size_t b, size_t k, double *scratch, double *p)

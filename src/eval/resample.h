@@ -29,7 +29,8 @@ typedef struct resample {
 pclr_status resample_create(resample *out, const scoring *const *scorings, size_t models, const resample_options *options,
                             pclr_error *error);
 void resample_free(resample *r);
-/* 95 % interval of measure k of a model; sorts its values (call resample_difference before). */
+/* 95 % interval of measure k of a model, none when it is a point, because resamples that agree say nothing; sorts its values (call
+ * resample_difference before). */
 pclr_estimate resample_estimate(resample *r, size_t model, size_t k);
 /* The same for the paired difference model a - model b; *p (two-sided, from the resamples) may be NULL. scratch[count + groups]. */
 pclr_estimate resample_difference(const resample *r, size_t a, size_t b, size_t k, double *scratch, double *p);

@@ -30,7 +30,8 @@ static void heading(text *out, const pclr_evaluation *e)
     else
         text_add(out, e->set.classes == 1 ? "one class\n" : "%zu classes\n", e->set.classes);
     text_add(out,
-             "95 %% intervals over patients: of a class's AUROC from DeLong's variance; others %s bootstrap, %zu resamples, seed %llu%s\n",
+             "95 %% intervals over patients: AUROC of a class from DeLong's variance, shares of a class Wilson's; others %s bootstrap, %zu "
+             "resamples, seed %llu%s\n",
              e->interval == INTERVAL_BCA ? "BCa" : "percentile", e->bootstraps, (unsigned long long)e->seed,
              e->stratified ? ", stratified" : "");
     if (e->validation_records)

@@ -19,7 +19,9 @@ void section_methods(report_page *p)
         out,
         "Intervals are 95 %% %s intervals of a bootstrap of %zu resamples over patients%s, all records of a patient together; a "
         "resample in "
-        "which a class lost its last positive or negative was drawn again. The interval of a class's AUROC, in subgroups too, holds the "
+        "which a class lost its last positive or negative was drawn again. Sensitivity, specificity and precision of a class have Wilson's "
+        "interval with "
+        "the records of a patient as a cluster (Korn and Graubard 1998). The interval of a class's AUROC, in subgroups too, holds the "
         "values "
         "whose distance to the estimate is at most Student's quantile times their standard error (Newcombe 2006, method 5), with Hanley "
         "and McNeil's variance scaled to that of DeLong (1988; for several records of a patient Obuchowski 1997); where DeLong's is the "

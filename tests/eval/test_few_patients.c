@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "eval/delong.h"
 #include "eval/interval.h"
+#include "eval/share_interval.h"
 
 enum { MOST = 500 };
 
@@ -167,9 +168,56 @@ static void differences_hold_with_few_positives(void **state)
     }
 }
 
+/* A share of records; a record of a patient hits like the first of them with probability `alike`, else by itself. */
+static const struct share_row {
+    size_t patients, per_patient;
+    double share, alike;
+} share_rows[] = {{5, 1, 0.8, 0},    {10, 1, 0.8, 0},   {10, 1, 0.95, 0}, {20, 1, 0.95, 0},  {50, 1, 0.95, 0},
+                  {10, 3, 0.8, 0.7}, {30, 3, 0.8, 0.7}, {30, 3, 0.8, 0},  {50, 3, 0.95, 0.7}};
+
+static void draw_share(rng *random, const struct share_row *row, double *hits, double *records)
+{
+    for (size_t p = 0; p < row->patients; p++) {
+        bool first = rng_uniform(random) < row->share;
+        hits[p] = first;
+        records[p] = (double)row->per_patient;
+        for (size_t i = 1; i < row->per_patient; i++) {
+            bool follows = rng_uniform(random) < row->alike, own = rng_uniform(random) < row->share;
+            hits[p] += follows ? first : own;
+        }
+    }
+}
+
+static void shares_hold_with_few_patients(void **state)
+{
+    (void)state;
+    size_t sets = sets_wanted();
+    double hits[50], records[50], low, high, n = (double)sets;
+    for (size_t k = 0; k < sizeof share_rows / sizeof *share_rows; k++) {
+        const struct share_row *row = &share_rows[k];
+        tally wald = {0}, ours = {0};
+        for (size_t i = 0; i < sets; i++) {
+            rng random = rng_make(13 + k, "few patients", i);
+            double sum = 0, squares = 0, all = (double)(row->patients * row->per_patient);
+            draw_share(&random, row, hits, records);
+            for (size_t p = 0; p < row->patients; p++) sum += hits[p];
+            for (size_t p = 0; p < row->patients; p++) squares += pow(hits[p] - sum / all * records[p], 2);
+            double half = 1.959963984540054 * sqrt(squares) / all;
+            count(&wald, sum / all - half, sum / all + half, row->share);
+            assert_true(share_interval(hits, records, row->patients, 0.05, &low, &high));
+            count(&ours, low, high, row->share);
+        }
+        print_message("| %.2f of %zu patients, %zu record%s | %.1f (%.3f) | %.1f (%.3f) |\n", row->share, row->patients, row->per_patient,
+                      row->per_patient > 1 ? row->alike > 0 ? "s each, alike" : "s each, unlike" : " each", 100 * wald.held / n,
+                      wald.width / n, 100 * ours.held / n, ours.width / n);
+        assert_true(ours.held / n > 0.87 && ours.held >= wald.held);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(intervals_hold_with_few_positives),
-                                       cmocka_unit_test(differences_hold_with_few_positives)};
+                                       cmocka_unit_test(differences_hold_with_few_positives),
+                                       cmocka_unit_test(shares_hold_with_few_patients)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

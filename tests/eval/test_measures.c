@@ -6,6 +6,7 @@
 #include "eval/calibration.h"
 #include "eval/challenge.h"
 #include "eval/delong.h"
+#include "eval/share_interval.h"
 #include "eval/resample.h"
 
 static void auroc_equals_scikit_learn(void **state)
@@ -278,6 +279,35 @@ static void auroc_intervals_equal_roots_found_by_scipy(void **state)
     free(albumin);
 }
 
+/* Newcombe 1998 (Statistics in Medicine 17:857), table I, method 3; then three alike records of each patient, which say no more than one.
+ */
+static void shares_have_wilsons_interval(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t hits, records;
+        double low, high;
+    } known[] = {{81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0, 0.1611}, {1, 29, 0.0061, 0.1718}};
+    double hit[263], records[263], low, high;
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        for (int alike = 1; alike <= 3; alike += 2) {
+            for (size_t p = 0; p < known[k].records; p++) {
+                hit[p] = p < known[k].hits ? alike : 0;
+                records[p] = alike;
+            }
+            assert_true(share_interval(hit, records, known[k].records, 0.05, &low, &high));
+            assert_near(low, known[k].low, 5e-5);
+            assert_near(high, known[k].high, 5e-5);
+        }
+    }
+    for (size_t p = 0; p < 20; p++) hit[p] = records[p] = 4;
+    assert_true(share_interval(hit, records, 20, 0.05, &low, &high));
+    assert_near(low, 1 - 0.1611, 5e-5);
+    assert_near(high, 1, 0);
+    for (size_t p = 0; p < 20; p++) records[p] = 0;
+    assert_false(share_interval(hit, records, 20, 0.05, &low, &high));
+}
+
 /* The same scores twice differ by 0 without doubt; two separations of the same records differ by 0 with an interval; the p is 0.05 where
  * an end of the interval is 0. */
 static void differences_know_their_extremes(void **state)
@@ -385,12 +415,19 @@ static void intervals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(auroc_equals_scikit_learn),       cmocka_unit_test(undefined_classes_are_named_not_scored),
-        cmocka_unit_test(every_measure_of_a_set),          cmocka_unit_test(weights_repeat_records),
-        cmocka_unit_test(variances_equal_the_double_sums), cmocka_unit_test(delong_example_equals_the_double_sums),
-        cmocka_unit_test(student_quantiles_equal_scipys),  cmocka_unit_test(auroc_intervals_equal_roots_found_by_scipy),
-        cmocka_unit_test(differences_know_their_extremes), cmocka_unit_test(p_agrees_with_the_interval),
-        cmocka_unit_test(challenge_score_equals_the_published_evaluators),   cmocka_unit_test(intervals),
+        cmocka_unit_test(auroc_equals_scikit_learn),
+        cmocka_unit_test(undefined_classes_are_named_not_scored),
+        cmocka_unit_test(every_measure_of_a_set),
+        cmocka_unit_test(weights_repeat_records),
+        cmocka_unit_test(variances_equal_the_double_sums),
+        cmocka_unit_test(delong_example_equals_the_double_sums),
+        cmocka_unit_test(student_quantiles_equal_scipys),
+        cmocka_unit_test(auroc_intervals_equal_roots_found_by_scipy),
+        cmocka_unit_test(shares_have_wilsons_interval),
+        cmocka_unit_test(differences_know_their_extremes),
+        cmocka_unit_test(p_agrees_with_the_interval),
+        cmocka_unit_test(challenge_score_equals_the_published_evaluators),
+        cmocka_unit_test(intervals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

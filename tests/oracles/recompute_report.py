@@ -408,7 +408,8 @@ class Resampled:
 
     def estimate(self, where):
         value, draws, jack = self.parts(where)
-        return (value,) + interval(self.kind, draws, value, jack)
+        low, high = interval(self.kind, draws, value, jack)
+        return (value, low, high) if low != high else (value, np.nan, np.nan)
 
 
 class Delong:
@@ -470,9 +471,37 @@ def defined_classes(s):
     return [c for c in range(len(s.classes)) if (s.label[:, c] == 1).any() and (s.label[:, c] == 0).any()]
 
 
-def is_one_class(s, measure):
-    """Whether an average is the AUROC of a single class, whose interval it has then."""
-    return len(defined_classes(s)) == 1 and measure in (("macro_auroc", "weighted_auroc") + ("micro_auroc",) * (len(s.classes) == 1))
+def is_one_class(s, average):
+    """Whether an average is over a single class, whose interval it has then."""
+    return len(defined_classes(s)) == 1 and (average in ("macro", "weighted") or len(s.classes) == 1)
+
+
+SHARES = ("sensitivity", "specificity", "precision")
+
+
+def share_with_interval(hit, counted, patient):
+    """Wilson's interval of a share; the records are divided by how much their belonging to patients adds to its variance."""
+    n = counted.sum()
+    if n == 0:
+        return (np.nan,) * 3
+    size = patient.max() + 1
+    hits, records = np.bincount(patient[counted], hit[counted], size), np.bincount(patient[counted], minlength=size)
+    p, z = hits.sum() / n, norm.ppf(0.975)
+    squares = ((hits - p * records) ** 2).sum()
+    effective = min(n, p * (1 - p) * n ** 2 / squares) if squares > 0 else (records > 0).sum()
+    centre, half = p + z * z / (2 * effective), z * np.sqrt(p * (1 - p) / effective + z * z / (4 * effective ** 2))
+    return p, (centre - half) / (1 + z * z / effective) if p > 0 else 0, (centre + half) / (1 + z * z / effective) if p < 1 else 1
+
+
+def class_estimate(s, r, c, measure, threshold):
+    """A measure of a class with the interval that belongs to it."""
+    if measure == "auroc":
+        return auroc_with_interval(s, c)
+    if measure not in SHARES or threshold is None:
+        return r.estimate(lambda v: v.by_class[measure][c])
+    known, positive, called = s.label[:, c] <= 1, s.label[:, c] == 1, s.score[:, c] >= threshold
+    hit, counted = {"sensitivity": (called, positive), "specificity": (~called, ~positive), "precision": (positive, called)}[measure]
+    return share_with_interval(hit, counted & known, s.patient)
 
 
 def auroc_with_interval(s, c):
@@ -613,7 +642,7 @@ def check_class(check, info, entry, c, s, r, threshold):
         check.number(f"{name}.{key}", entry[key], len(np.unique(s.patient[y == side])))
     check.number(name + ".prevalence", entry["prevalence"], positives / (positives + negatives) if positives + negatives else np.nan)
     for m in CLASS_MEASURES:
-        expected = auroc_with_interval(s, c) if m == "auroc" else r.estimate(lambda v: v.by_class[m][c])
+        expected = class_estimate(s, r, c, m, threshold)
         check.estimate(f"{name}.{m}", entry["measures"][m], expected)
     check_scikit(check, entry, s.score[:, c], y, threshold)
     if threshold is not None:
@@ -674,7 +703,12 @@ def check_evaluation(check, info, s, r, threshold):
     check.number("patients", info["patients"], s.patient.max() + 1)
     check.number("classes_defined", info["classes_defined"], len(defined_classes(s)))
     for m, found in info["overall"].items():
-        expected = auroc_with_interval(s, defined_classes(s)[0]) if is_one_class(s, m) else r.estimate(lambda v: v.overall[m])
+        expected = r.estimate(lambda v: v.overall[m])
+        average, _, measure = m.partition("_")
+        if measure in ("auroc",) + SHARES and is_one_class(s, average):
+            c = defined_classes(s)[0]
+            one = class_estimate(s, r, c, measure, threshold[c])
+            expected = expected if np.isnan(one[0]) else one
         check.estimate(m, found, expected, FMAX_TOLERANCE if m == "fmax" else TOLERANCE)
     for c, entry in enumerate(info["classes"]):
         check_class(check, info, entry, c, s, r, threshold[c])
@@ -699,7 +733,7 @@ def check_differences(check, model, first, own, kind, sets):
         expected = (va - vb,) + interval(kind, d.copy(), va - vb, ja - jb)
         tolerance = 2 * FMAX_TOLERANCE if m == "fmax" else TOLERANCE
         p = p_of_zero(kind, d, va - vb, ja - jb)
-        if is_one_class(sets[0], m):
+        if m.endswith("_auroc") and is_one_class(sets[0], m.partition("_")[0]):
             c = defined_classes(sets[0])[0]
             test = Delong([sets[1].score[:, c], sets[0].score[:, c]], sets[0].label[:, c], sets[0].patient)
             if test.cov is not None:
