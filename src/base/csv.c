@@ -100,8 +100,10 @@ static pclr_status read_row(cursor *c, builder *b, pclr_error *error)
         if (n < t->columns) row[n] = field;
     }
     if (n != t->columns)
-        return error_set(error, PCLR_E_FORMAT, "%s:%lld: found %zu fields, expected the header's %zu; mend that line", c->name,
-                         (long long)line, n, t->columns);
+        return error_set(error, PCLR_E_FORMAT, "%s:%lld: found %zu fields, expected the header's %zu; %s", c->name, (long long)line, n,
+                         t->columns,
+                         t->columns == 1 && strpbrk(t->column[0], ";\t") ? "separate fields by commas and write numbers with a point"
+                                                                         : "mend that line");
     t->line[t->rows++] = line;
     return PCLR_OK;
 }

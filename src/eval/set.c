@@ -124,6 +124,20 @@ static pclr_status copy_sources(eval_set *out, const eval_set *set, uint32_t *ta
     return PCLR_OK;
 }
 
+/* After renumbering, table[] holds the new number of each old patient. */
+static pclr_status copy_patients(eval_set *out, const eval_set *set, const uint32_t *table, pclr_error *error)
+{
+    if (set->patient_key == NULL) return PCLR_OK;
+    out->patient_key = arena_alloc(out->memory, out->patients * sizeof *out->patient_key);
+    if (out->patient_key == NULL) return error_memory(error, out->patients);
+    for (size_t p = 0; p < set->patients; p++) {
+        if (table[p] == UINT32_MAX) continue;
+        out->patient_key[table[p]] = arena_strdup(out->memory, set->patient_key[p]);
+        if (out->patient_key[table[p]] == NULL) return error_memory(error, 64);
+    }
+    return PCLR_OK;
+}
+
 pclr_status eval_set_select(eval_set *out, const eval_set *set, const uint32_t *keep, size_t count, pclr_error *error)
 {
     uint32_t *table = NULL;
@@ -137,6 +151,7 @@ pclr_status eval_set_select(eval_set *out, const eval_set *set, const uint32_t *
     for (size_t k = 0; k < count; k++) copy_record(out, k, set, keep[k]);
     TRY_GOTO(copy_names(out, set, error));
     out->patients = renumber(out->patient, count, table, set->patients);
+    TRY_GOTO(copy_patients(out, set, table, error));
     TRY_GOTO(copy_sources(out, set, table, error));
 done:
     mem_free(table);

@@ -15,6 +15,7 @@ typedef struct eval_set {
     double *score;      /* [records][classes], finite */
     uint8_t *label;     /* [records][classes] 0, 1, 255 unknown */
     uint32_t *patient;  /* [records], 0 .. patients - 1; a record without a patient is its own */
+    char **patient_key; /* [patients] source and patient, or record where the labels name no patient; NULL: not read from labels */
     uint32_t *source;   /* [records], 0 .. sources - 1 */
     char **source_name; /* [sources]; "" where the labels name none */
     float *age;         /* [records] years, -1 unknown */

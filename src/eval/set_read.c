@@ -20,15 +20,29 @@ typedef struct joining {
     size_t *label_class;           /* [classes of the set] */
 } joining;
 
+/* A name that two columns have would silently stand for the first. */
+static pclr_status check_columns(const csv_table *t, const char *path, pclr_error *error)
+{
+    for (size_t k = 0; k < t->columns; k++) {
+        for (size_t i = 0; i < k; i++) {
+            if (strcmp(t->column[i], t->column[k]) == 0)
+                return error_set(error, PCLR_E_FORMAT, "%s:1: columns %zu and %zu are both called '%s'; every column needs its own name",
+                                 path, i + 1, k + 1, t->column[k]);
+        }
+    }
+    return PCLR_OK;
+}
+
 static pclr_status open_predictions(joining *j, eval_set *set, pclr_error *error)
 {
     const char *path = j->source->predictions;
     TRY(csv_read(&j->table, path, error));
+    TRY(check_columns(&j->table, path, error));
     j->id_column = csv_column(&j->table, "record_id");
     j->segment_column = csv_column(&j->table, "segment");
     if (j->id_column < 0)
         return error_set(error, PCLR_E_FORMAT, "%s:1: no column record_id; expected is record_id and one column a class%s", path,
-                         j->table.columns == 1 && strchr(j->table.column[0], ';') ? ", separated by commas, not semicolons" : "");
+                         j->table.columns == 1 && strpbrk(j->table.column[0], ";\t") ? ", separated by commas" : "");
     if (j->table.rows == 0) return error_set(error, PCLR_E_DATA, "%s: no predictions, only a header", path);
     j->row_id = arena_alloc(set->memory, j->table.rows * sizeof *j->row_id);
     if (j->row_id == NULL) return error_memory(error, j->table.rows * sizeof *j->row_id);
@@ -261,8 +275,12 @@ static pclr_status number_groups(const joining *j, eval_set *set, pclr_error *er
     TRY(names_number((const char *const *)key, set->records, set->patient, &set->patients, error));
     TRY(names_number((const char *const *)source, set->records, set->source, &set->sources, error));
     set->source_name = arena_alloc(set->memory, set->sources * sizeof *set->source_name);
-    if (set->source_name == NULL) return error_memory(error, set->sources);
-    for (size_t n = 0; n < set->records; n++) set->source_name[set->source[n]] = source[n];
+    set->patient_key = arena_alloc(set->memory, set->patients * sizeof *set->patient_key);
+    if (!set->source_name || !set->patient_key) return error_memory(error, set->sources + set->patients);
+    for (size_t n = 0; n < set->records; n++) {
+        set->source_name[set->source[n]] = source[n];
+        set->patient_key[set->patient[n]] = key[n];
+    }
     return PCLR_OK;
 }
 

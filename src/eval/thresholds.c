@@ -62,6 +62,22 @@ static pclr_status check_disjoint(const eval_set *set, const eval_set *validatio
     return status;
 }
 
+/* Records of one patient on both sides are no independent choice. */
+static pclr_status note_shared_patients(eval_set *set, const eval_set *validation, pclr_error *error)
+{
+    names_index chosen;
+    size_t shared = 0;
+    if (set->patient_key == NULL || validation->patient_key == NULL) return PCLR_OK;
+    TRY(names_index_create(&chosen, (const char *const *)validation->patient_key, validation->patients, error));
+    for (size_t p = 0; p < set->patients; p++) shared += names_find(&chosen, set->patient_key[p]) >= 0;
+    names_index_free(&chosen);
+    if (shared == 0) return PCLR_OK;
+    return eval_set_note(set, error,
+                         "%zu of %zu evaluated patients also have records among those that chose thresholds and temperature: what depends "
+                         "on them is optimistic",
+                         shared, set->patients);
+}
+
 static pclr_status fit(pclr_evaluation *e, const eval_set *validation, pclr_error *error)
 {
     bool probabilities = true;
@@ -105,6 +121,7 @@ static pclr_status from_validation(pclr_evaluation *e, const evaluation_input *i
     if (status != PCLR_OK) TRY_GOTO(error_set(error, status, "validation: %s", why.message));
     if (validation.records == 0) goto done;
     TRY_GOTO(check_disjoint(&e->set, &validation, error));
+    TRY_GOTO(note_shared_patients(&e->set, &validation, error));
     TRY_GOTO(fit(e, &validation, error));
 done:
     mem_free(split);

@@ -168,6 +168,17 @@ static void close_job(batch_job *j)
     pclr_model_destroy(&j->model);
 }
 
+/* Most messages begin with the recording's name. */
+static void log_refusal(const batch_job *j, size_t k)
+{
+    const char *id = j->item[k].id, *why = j->refused[k];
+    size_t length = strlen(id);
+    if (strncmp(why, id, length) == 0 && why[length] == ':')
+        callbacks_log(j->callbacks, PCLR_LOG_WARNING, "refused %s", why);
+    else
+        callbacks_log(j->callbacks, PCLR_LOG_WARNING, "refused %s: %s", id, why);
+}
+
 static pclr_status run_batch(batch_job *j, const char *model_path, const char *const *inputs, size_t count,
                              const pclr_inference_options *options, pclr_batch_summary *summary, pclr_error *error)
 {
@@ -200,7 +211,7 @@ static pclr_status run_batch(batch_job *j, const char *model_path, const char *c
     for (size_t k = 0; k < j->items; k++) {
         s.refused += j->refused[k] != NULL;
         if (j->refused[k] && first == j->items) first = k;
-        if (j->refused[k]) callbacks_log(j->callbacks, PCLR_LOG_WARNING, "refused %s: %s", j->item[k].id, j->refused[k]);
+        if (j->refused[k]) log_refusal(j, k);
     }
     s.done = s.found - s.refused;
     if (summary) *summary = s;

@@ -43,7 +43,14 @@ static void bad_input_is_named(void **state)
     refuse("id,A\nr3,0.1\n", NULL, "no column record_id");
     refuse("record_id,A\nother,0.1\n", NULL, "none of its records is labelled: its first is 'other'");
     refuse("record_id,A\nr1,0.1\n", "nothere:t", "no column 'nothere'");
-    refuse("record_id;A\nr1;0.1\n", NULL, "separated by commas, not semicolons");
+    refuse("record_id;A\nr1;0.1\n", NULL, "separated by commas");
+    refuse("record_id\tA\nr1\t0.1\n", NULL, "separated by commas");
+    refuse("record_id;A\nr1;0,1\n", NULL,
+           "p.csv:2: found 2 fields, expected the header's 1; separate fields by commas and write numbers with a point");
+    refuse("record_id,A,B,A\nr1,0.1,0.2,0.3\n", NULL, "p.csv:1: columns 2 and 4 are both called 'A'");
+    refuse("record_id,A\nr1,0.1,0.2\n", NULL, "p.csv:2: found 3 fields, expected the header's 2");
+    refuse("", NULL, "empty");
+    refuse("record_id,A\n", NULL, "no predictions, only a header");
 }
 
 static bool has_note(const pclr_evaluation *e, const char *words)
@@ -143,6 +150,25 @@ static void validation_files_are_one_each(void **state)
     pclr_comparison_destroy(&c);
 }
 
+/* A patient with records on both sides, and classes that lack one side. */
+static void leaks_and_missing_sides_are_notes(void **state)
+{
+    (void)state;
+    static const char leaking[] = "record_id,patient_id,A,B,C,part\nr1,p1,1,0,1,validation\nr2,p2,0,0,1,validation\nr3,p2,1,0,1,test\n"
+                                  "r4,p3,0,0,1,test\nr5,p4,1,0,1,test\nr6,,0,0,1,test\n";
+    pclr_evaluation *e = NULL;
+    pclr_error error = {0};
+    pclr_evaluate_options options = {.bootstraps = 10, .split = "part:test", .validation_split = "part:validation"};
+    const char *l = write_file("leak.csv", leaking);
+    const char *p = write_file("p.csv", "record_id,A,B,C\nr1,.9,.1,.5\nr2,.2,.1,.5\nr3,.8,.1,.4\nr4,.3,.2,.3\nr5,.7,.1,.2\nr6,.1,.1,.1\n");
+    if (pclr_evaluate(&e, p, l, &options, NULL, &error) != PCLR_OK) fail_msg("%s", error.message);
+    assert_true(has_note(e, "1 of 4 evaluated patients also have records among those that chose thresholds"));
+    assert_true(has_note(e, "class B is undefined: no positives"));
+    assert_true(has_note(e, "class C is undefined: no negatives"));
+    assert_int_equal(e->defined, 1);
+    pclr_evaluation_destroy(&e);
+}
+
 static void segments_are_averaged(void **state)
 {
     (void)state;
@@ -213,6 +239,7 @@ int main(void)
         cmocka_unit_test(records_outside_the_split_are_told),
         cmocka_unit_test(the_split_column_is_no_class),
         cmocka_unit_test(validation_files_are_one_each),
+        cmocka_unit_test(leaks_and_missing_sides_are_notes),
         cmocka_unit_test(segments_are_averaged),
         cmocka_unit_test(compare_pairs_by_record),
 
