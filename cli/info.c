@@ -199,6 +199,46 @@ static pclr_status print_measurements(bool json, const pclr_dataset *d, pclr_err
     return PCLR_OK;
 }
 
+/* Codes of diagnoses, and the most frequent of those that no map of codes knows. */
+static pclr_status print_codes(bool json, const pclr_dataset *d, pclr_error *error)
+{
+    enum { SHOWN = 8 };
+    size_t most[SHOWN], shown = 0, unknown = 0;
+    pclr_codes *c = NULL;
+    pclr_status status = pclr_dataset_codes(d, &c, error);
+
+    if (status != PCLR_OK) return status;
+    for (size_t k = 0; k < c->codes; k++) {
+        if (c->known[k]) continue;
+        unknown++;
+        size_t place = shown;
+        while (place > 0 && c->records[most[place - 1]] < c->records[k]) place--;
+        if (place == SHOWN) continue;
+        if (shown < SHOWN) shown++;
+        memmove(most + place + 1, most + place, (shown - place - 1) * sizeof *most);
+        most[place] = k;
+    }
+    if (json)
+        printf("\"met\": %zu, \"without_class\": %zu, \"most_frequent\": {", c->codes, unknown);
+    else if (c->codes)
+        printf("codes          %zu met, %zu without a class%s", c->codes, unknown, unknown ? ":" : "");
+    for (size_t k = 0; k < shown; k++) {
+        if (json) {
+            printf("%s", k ? ", " : "");
+            cli_json_string(stdout, c->code[most[k]]);
+            printf(": %llu", (unsigned long long)c->records[most[k]]);
+        } else {
+            printf(" %s (%llu)", c->code[most[k]], (unsigned long long)c->records[most[k]]);
+        }
+    }
+    if (json)
+        printf("}");
+    else if (c->codes)
+        printf("%s\n", unknown > shown ? " and more; all are in codes.csv" : "");
+    pclr_codes_destroy(&c);
+    return status;
+}
+
 static int dataset_info(cli_context *c, const char *path)
 {
     pclr_error error = {0};
@@ -226,6 +266,8 @@ static int dataset_info(cli_context *c, const char *path)
     for (size_t k = 0; status == PCLR_OK && k < pclr_dataset_splits(d); k++) status = print_split(p.json, d, k, &error);
     if (p.json) printf("}, \"measurements\": {");
     if (status == PCLR_OK) status = print_measurements(p.json, d, &error);
+    if (p.json) printf("}, \"codes\": {");
+    if (status == PCLR_OK) status = print_codes(p.json, d, &error);
     if (p.json) printf("}}\n");
     pclr_dataset_destroy(&d);
     return status == PCLR_OK ? CLI_DONE : cli_fail(c, &error);
@@ -270,7 +312,8 @@ const cli_command cli_info_command = {
     .arguments = "FILE",
     .arguments_min = 1,
     .arguments_max = 1,
-    .description = "A dataset: records, sources, leads, tasks with their positives, splits, measurements. A recording: format, rate, "
+    .description = "A dataset: records, sources, leads, tasks with their positives, splits, measurements,\n"
+                   "codes of diagnoses without a class. A recording: format, rate, "
                    "length, leads, what its\n"
                    "header tells, what the reader tolerated. A model: classes, size of the embedding, its own description.",
     .examples = "physioclr info ptbxl.h5\n"

@@ -267,6 +267,16 @@ typedef struct pclr_measurements {
 } pclr_measurements;
 PCLR_MUST_USE PCLR_API pclr_status pclr_dataset_measurements(const pclr_dataset *dataset, pclr_measurements **measurements, pclr_error *error);
 PCLR_API void pclr_measurements_destroy(pclr_measurements **measurements);
+/* Codes of diagnoses that the import met, sorted; codes 0 where it met none. known: 0 where no map of codes knew one. */
+typedef struct pclr_codes {
+    size_t codes;
+    const char **code, **name, **class_name; /* [codes]; "" unknown */
+    uint8_t *known;                          /* [codes] */
+    uint64_t *records;                       /* [codes] recordings that have it */
+    char *block[3];                          /* the texts' memory */
+} pclr_codes;
+PCLR_MUST_USE PCLR_API pclr_status pclr_dataset_codes(const pclr_dataset *dataset, pclr_codes **codes, pclr_error *error);
+PCLR_API void pclr_codes_destroy(pclr_codes **codes);
 PCLR_API size_t pclr_dataset_splits(const pclr_dataset *dataset);
 PCLR_API const char *pclr_dataset_split_name(const pclr_dataset *dataset, size_t split);
 /* out[records] of pclr_split values. */

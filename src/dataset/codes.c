@@ -123,28 +123,15 @@ pclr_status codes_see(code_book *b, const char *code, const char *builtin, size_
     return PCLR_OK;
 }
 
-pclr_status codes_add_file(code_book *b, const char *path, pclr_error *error)
+pclr_status codes_add(code_book *b, const char *code, const char *name, const char *class_name, uint64_t records, pclr_error *error)
 {
-    csv_table t = {0};
-    pclr_status status = PCLR_OK;
+    code_entry *e;
 
-    TRY(csv_read(&t, path, error));
-    int code = csv_column(&t, "code"), name = csv_column(&t, "name"), class_column = csv_column(&t, "class"),
-        records = csv_column(&t, "records");
-    if (code < 0 || name < 0 || class_column < 0 || records < 0)
-        status = error_set(error, PCLR_E_FORMAT, "%s:1: expected the columns code,name,class,records", path);
-    for (size_t r = 0; status == PCLR_OK && r < t.rows; r++) {
-        code_entry *e;
-        int64_t n = 0;
-        status = find(b, csv_get(&t, r, code), &e, error);
-        if (status != PCLR_OK) break;
-        if (!e->name && *csv_get(&t, r, name)) status = mem_strdup(&e->name, csv_get(&t, r, name), error);
-        if (status == PCLR_OK && !e->class_name && *csv_get(&t, r, class_column))
-            status = mem_strdup(&e->class_name, csv_get(&t, r, class_column), error);
-        if (parse_int(csv_get(&t, r, records), &n)) e->records += (uint64_t)n;
-    }
-    csv_free(&t);
-    return status;
+    TRY(find(b, code, &e, error));
+    if (!e->name && *name) TRY(mem_strdup(&e->name, name, error));
+    if (!e->class_name && class_name) TRY(mem_strdup(&e->class_name, class_name, error));
+    e->records += records;
+    return PCLR_OK;
 }
 
 static int by_code(const void *a, const void *b)
@@ -162,29 +149,36 @@ static void add_line(text *out, const code_entry *e)
     text_add(out, ",%llu\n", (unsigned long long)e->records);
 }
 
+pclr_status codes_met(const code_book *b, const code_entry ***entry, size_t *count, pclr_error *error)
+{
+    *count = 0;
+    TRY(mem_alloc(entry, b->count, sizeof **entry, error));
+    for (size_t k = 0; k < b->count; k++) {
+        if (b->entry[k].records) (*entry)[(*count)++] = &b->entry[k];
+    }
+    if (*count) qsort(*entry, *count, sizeof **entry, by_code);
+    return PCLR_OK;
+}
+
 pclr_status codes_write(const code_book *b, const char *path, uint64_t *unmapped_codes, uint64_t *unmapped_records, pclr_error *error)
 {
-    const code_entry **order = NULL;
+    const code_entry **entry = NULL;
     text out = {0};
-    size_t seen = 0;
+    size_t met;
 
     *unmapped_codes = *unmapped_records = 0;
-    TRY(mem_alloc(&order, b->count, sizeof *order, error));
-    for (size_t k = 0; k < b->count; k++) {
-        const code_entry *e = &b->entry[k];
-        if (e->records == 0) continue;
-        order[seen++] = e;
-        if (e->class_name) continue;
-        ++*unmapped_codes;
-        *unmapped_records += e->records;
-    }
-    if (seen) qsort(order, seen, sizeof *order, by_code);
+    TRY(codes_met(b, &entry, &met, error));
     text_add(&out, "code,name,class,records\n");
-    for (size_t k = 0; k < seen; k++) add_line(&out, order[k]);
+    for (size_t k = 0; k < met; k++) {
+        add_line(&out, entry[k]);
+        if (entry[k]->class_name) continue;
+        ++*unmapped_codes;
+        *unmapped_records += entry[k]->records;
+    }
     pclr_status status = text_ok(&out, error);
-    if (status == PCLR_OK && seen) status = file_write(path, out.data, out.length, error);
+    if (status == PCLR_OK && met) status = file_write(path, out.data, out.length, error);
     text_free(&out);
-    mem_free(order);
+    mem_free(entry);
     return status;
 }
 

@@ -28,8 +28,10 @@ typedef struct code_book {
 pclr_status codes_open(code_book *book, const char *map, pclr_error *error);
 /* Counts the code for a record; builtin: class by the built-in tables, NULL unknown. *class_name: of the map, NULL where there is none. */
 pclr_status codes_see(code_book *book, const char *code, const char *builtin, size_t record, const char **class_name, pclr_error *error);
-/* Adds what another import counted (a CSV written by codes_write). */
-pclr_status codes_add_file(code_book *book, const char *path, pclr_error *error);
+/* Adds what another import counted. class_name NULL: no map knew the code. */
+pclr_status codes_add(code_book *book, const char *code, const char *name, const char *class_name, uint64_t records, pclr_error *error);
+/* The codes that were met, sorted; *entry from mem_alloc. */
+pclr_status codes_met(const code_book *book, const code_entry ***entry, size_t *count, pclr_error *error);
 /* code,name,class,records sorted by code; nothing is written when no code was met. Statements without a class are counted. */
 pclr_status codes_write(const code_book *book, const char *path, uint64_t *unmapped_codes, uint64_t *unmapped_records, pclr_error *error);
 void codes_free(code_book *book);

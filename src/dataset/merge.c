@@ -275,20 +275,26 @@ static pclr_status join_rejects(const merge_job *job, const char *dataset_path, 
     return status;
 }
 
+static pclr_status add_codes(code_book *book, const pclr_dataset *d, pclr_error *error)
+{
+    pclr_codes *c = NULL;
+
+    TRY(pclr_dataset_codes(d, &c, error));
+    pclr_status status = PCLR_OK;
+    for (size_t k = 0; status == PCLR_OK && k < c->codes; k++)
+        status = codes_add(book, c->code[k], c->name[k], c->known[k] ? c->class_name[k] : NULL, c->records[k], error);
+    pclr_codes_destroy(&c);
+    return status;
+}
+
 static pclr_status join_codes(merge_job *job, const char *dataset_path, pclr_error *error)
 {
     char *path = NULL;
     uint64_t codes, records;
-    pclr_status status = PCLR_OK;
 
-    for (size_t k = 0; status == PCLR_OK && k < job->count; k++) {
-        mem_release(&path);
-        status = beside_path(&path, job->part[k].path, true, "codes.csv", error);
-        if (status == PCLR_OK && file_exists(path)) status = codes_add_file(&job->codes, path, error);
-    }
-    mem_release(&path);
-    if (status == PCLR_OK) status = beside_path(&path, dataset_path, false, "codes.csv", error);
-    if (status == PCLR_OK) status = codes_write(&job->codes, path, &codes, &records, error);
+    for (size_t k = 0; k < job->count; k++) TRY(add_codes(&job->codes, job->part[k].dataset, error));
+    TRY(beside_path(&path, dataset_path, false, "codes.csv", error));
+    pclr_status status = codes_write(&job->codes, path, &codes, &records, error);
     mem_free(path);
     return status;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dataset/codes_table.h"
+
 /* Headers, B-trees and blocks that HDF5 keeps in hand, for each object of a file. */
 enum { AN_OBJECT = 8192, SPARE = 1 << 18 };
 
@@ -47,6 +49,7 @@ int64_t room_of_tables(const store *s, const label_set *labels, const char *spli
     const measure_set *m = labels->measures;
     if (m && m->columns) bytes += rows * (int64_t)(m->columns * sizeof(float)) + AN_OBJECT;
     if (m && m->columns) bytes += room_of_texts(m->name, m->columns) + room_of_texts(m->unit, m->columns);
+    bytes += codes_room(labels->codes);
     for (const char *p = split_rules; p && *p; p++) splits += *p == ';';
     return bytes + splits * (rows + AN_OBJECT);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "dataset/codes_table.h"
 #include "dataset/import.h"
 #include "dataset/physiology.h"
 #include "dataset/room.h"
@@ -392,6 +393,7 @@ static pclr_status write_frame(const store *s, const label_set *labels, const ch
     TRY_GOTO(write_rows(s, file, error));
     TRY_GOTO(write_labels(s, file, labels, error));
     TRY_GOTO(write_measures(s, file, labels->measures, error));
+    TRY_GOTO(codes_put(file, labels->codes, error));
     TRY_GOTO(write_splits(s, file, splits, seed, error));
     if (p) TRY_GOTO(physiology_put(file, &p->table, (const char *const *)p->name, (const char *const *)p->unit, error));
     status = h5_close(&file, s->frame, error);

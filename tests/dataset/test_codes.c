@@ -51,6 +51,7 @@ static pclr_dataset *open_dataset(const char *name)
 static void maps_codes_of_ones_own(void **state)
 {
     static const uint8_t rbbb[] = {1, 1, 0, 255};
+    static const char *const met[] = {"426783006", "59118001", "713427006", "99"};
     pclr_labels *l = NULL;
     const char *map = in_folder("map.csv");
 
@@ -62,6 +63,17 @@ static void maps_codes_of_ones_own(void **state)
     assert_string_equal(l->class_name[0], "RBBB");
     assert_memory_equal(l->value, rbbb, sizeof rbbb);
     pclr_labels_destroy(&l);
+    pclr_codes *c = NULL;
+    assert_int_equal(pclr_dataset_codes(d, &c, NULL), PCLR_OK);
+    assert_int_equal(c->codes, 4);
+    for (size_t k = 0; k < 4; k++) { /* the last is on no map; the first is passed over on purpose, which is not the same */
+        assert_string_equal(c->code[k], met[k]);
+        assert_int_equal(c->known[k], k < 3);
+        assert_int_equal(c->records[k], k < 2 ? 2 : 1);
+    }
+    assert_string_equal(c->class_name[1], "RBBB");
+    assert_string_equal(c->name[2], "complete RBBB");
+    pclr_codes_destroy(&c);
     pclr_dataset_destroy(&d);
     assert_true(file_holds("codes.csv", "code,name,class,records\n426783006,sinus rhythm,,2\n59118001,right bundle branch block,RBBB,2\n"
                                         "713427006,complete RBBB,RBBB,1\n99,,,1\n"));
