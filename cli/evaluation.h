@@ -21,6 +21,7 @@
         {.name = "validation", .type = CLI_LIST, .argument = "FILE.csv", .help = "predictions of the validation records, for thresholds and temperature; of several systems one each, in their order (-: none)"}, \
         {.name = "validation-split", .type = CLI_TEXT, .argument = "NAME:PART", .help = "which records those are"},                      \
         {.name = "recordings", .type = CLI_LIST, .argument = "RECORD|DIR|DATASET.h5", .help = "what models predict; without it the dataset of --labels"}, \
+        {.name = "segment-seconds", .type = CLI_REAL, .argument = "S", .default_value = "0", .help = "models predict each whole segment of S seconds by itself; 0: recordings as a whole"}, \
         {.name = "allow-missing", .type = CLI_FLAG, .help = "records of the split without a prediction are a note, not an error"},       \
         {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "FILE", .default_value = "-",                                    \
          .help = "where the result goes; - is standard output"},                                                                         \

@@ -114,6 +114,8 @@ static int run_model(cli_context *c, system_entry *e, const char *path)
     pclr_callbacks callbacks = cli_callbacks(c);
     pclr_error error = {0};
 
+    if (cli_flag(c, "segments") && cli_real(c, "segment-seconds") <= 0)
+        return cli_usage(c, "%s is a model: --segments needs --segment-seconds, the length of what it predicts one by one", path);
     input = cli_list(c, "recordings", &count);
     if (count == 0) {
         pclr_status opened = pclr_dataset_open(&dataset, labels, &error);
@@ -125,7 +127,8 @@ static int run_model(cli_context *c, system_entry *e, const char *path)
         input = only;
         count = 1;
     }
-    const pclr_inference_options options = {.split = part[0] ? part : NULL, .threads = cli_threads(c)};
+    const pclr_inference_options options = {
+        .split = part[0] ? part : NULL, .threads = cli_threads(c), .segment_seconds = cli_real(c, "segment-seconds")};
     if (pclr_predict(path, input, count, e->predictions, &options, &callbacks, &summary, &error) != PCLR_OK) return cli_fail(c, &error);
     cli_note(c, "%s: %zu of %zu recordings in %.1f s", e->name, summary.done, summary.found, summary.seconds);
     return CLI_DONE;

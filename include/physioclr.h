@@ -507,10 +507,11 @@ typedef struct pclr_inference_options {
     const char *split;      /* "NAME:train", "NAME:validation" or "NAME:test" of a dataset; NULL: every record */
     pclr_read_options read; /* of recordings; leads that follow from others are always derived */
     int threads;            /* 0: all processors */
+    double segment_seconds; /* of predictions: a row for each whole segment of so many seconds; 0: one for the recording */
 } pclr_inference_options;
 
 /* Many recordings (files and folders, or one dataset.h5) -> CSV `record_id,<one column a class>` of probabilities; csv_path "-" is
- * standard output. A recording that cannot be used is told as a warning, left out, and counted in `summary` (may be NULL); PCLR_E_DATA
+ * standard output. With segments the columns `segment` (from 0) and `start` (s) follow the record's id. A recording that cannot be used is told as a warning, left out, and counted in `summary` (may be NULL); PCLR_E_DATA
  * when none can. Results do not depend on the number of threads. options may be NULL. */
 PCLR_MUST_USE PCLR_API pclr_status pclr_predict(const char *model_path, const char *const *inputs, size_t input_count, const char *csv_path, const pclr_inference_options *options, const pclr_callbacks *callbacks, pclr_batch_summary *summary, pclr_error *error);
 /* The same -> NPY float32 [records][dimensions] and the id of each row, one a line, in <npy_path>.ids.txt. */

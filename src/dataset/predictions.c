@@ -3,9 +3,8 @@
 
 #include "base/file.h"
 
-void predictions_begin(text *csv, const char *const *class_name, size_t classes)
+static void add_names(text *csv, const char *const *class_name, size_t classes)
 {
-    text_add(csv, "record_id");
     for (size_t c = 0; c < classes; c++) {
         text_add(csv, ",");
         text_add_csv(csv, class_name[c]);
@@ -13,14 +12,39 @@ void predictions_begin(text *csv, const char *const *class_name, size_t classes)
     text_add(csv, "\n");
 }
 
-void predictions_add(text *csv, const char *record_id, const float *probability, size_t classes)
+static void add_values(text *csv, const float *probability, size_t classes)
 {
-    text_add_csv(csv, record_id);
     for (size_t c = 0; c < classes; c++) {
         text_add(csv, ",");
         text_add_float(csv, probability[c]);
     }
     text_add(csv, "\n");
+}
+
+void predictions_begin(text *csv, const char *const *class_name, size_t classes)
+{
+    text_add(csv, "record_id");
+    add_names(csv, class_name, classes);
+}
+
+void predictions_add(text *csv, const char *record_id, const float *probability, size_t classes)
+{
+    text_add_csv(csv, record_id);
+    add_values(csv, probability, classes);
+}
+
+void predictions_begin_segments(text *csv, const char *const *class_name, size_t classes)
+{
+    text_add(csv, "record_id,segment,start");
+    add_names(csv, class_name, classes);
+}
+
+void predictions_add_segment(text *csv, const char *record_id, size_t segment, double start, const float *probability, size_t classes)
+{
+    text_add_csv(csv, record_id);
+    text_add(csv, ",%zu,", segment);
+    text_add_double(csv, start);
+    add_values(csv, probability, classes);
 }
 
 pclr_status predictions_end(text *csv, const char *path, pclr_error *error)

@@ -44,6 +44,10 @@ static pclr_status open_predictions(joining *j, eval_set *set, pclr_error *error
         return error_set(error, PCLR_E_FORMAT, "%s:1: no column record_id; expected is record_id and one column a class%s", path,
                          j->table.columns == 1 && strpbrk(j->table.column[0], ";\t") ? ", separated by commas" : "");
     if (j->table.rows == 0) return error_set(error, PCLR_E_DATA, "%s: no predictions, only a header", path);
+    if (j->source->level == EVAL_SEGMENTS && j->segment_column < 0)
+        return error_set(error, PCLR_E_DATA,
+                         "%s: no column 'segment', so its rows are no segments; predict with --segment-seconds, or leave out --segments",
+                         path);
     j->row_id = arena_alloc(set->memory, j->table.rows * sizeof *j->row_id);
     if (j->row_id == NULL) return error_memory(error, j->table.rows * sizeof *j->row_id);
     for (size_t r = 0; r < j->table.rows; r++) {

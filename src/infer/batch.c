@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many recordings: files, folders or a dataset in; predictions.csv or an NPY matrix with ids out. A bad record never stops the batch. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,9 @@ typedef struct batch_item {
     char *id;
     const char *path; /* NULL: a row of the dataset */
     size_t row;
+    float *out; /* [rows][width]; NULL: refused */
+    size_t rows;
+    double seconds; /* of a row; 0: of the whole recording */
 } batch_item;
 
 typedef struct batch_job {
@@ -28,8 +32,8 @@ typedef struct batch_job {
     batch_item *item;
     pclr_read_options read;
     size_t items, width;
-    float *out;     /* [items][width] */
-    char **refused; /* [items] why; NULL: done */
+    double segment_seconds; /* 0: recordings as a whole */
+    char **refused;         /* [items] why; NULL: done */
     const pclr_callbacks *callbacks;
     progress bar;
     size_t finished;
@@ -109,15 +113,22 @@ static pclr_status list_inputs(batch_job *j, const char *const *inputs, size_t c
 
 static pclr_status run_item(batch_job *j, size_t k, int thread, pclr_error *error)
 {
+    batch_item *item = &j->item[k];
+    infer_worker *w = &j->worker[thread];
     pclr_record *record = NULL;
+    segment_cut cut = {1, 0};
     pclr_status status;
-    float *out = j->out + k * j->width;
-    if (j->item[k].path)
-        TRY_GOTO(pclr_record_read(&record, j->item[k].path, &j->read, error));
+    if (item->path)
+        TRY_GOTO(pclr_record_read(&record, item->path, &j->read, error));
     else
-        TRY_GOTO(pclr_dataset_record(j->dataset, j->item[k].row, &record, error));
-    TRY_GOTO(j->embedding ? infer_embed(j->model, &j->worker[thread], record, out, error)
-                          : infer_predict(j->model, &j->worker[thread], record, out, error));
+        TRY_GOTO(pclr_dataset_record(j->dataset, item->row, &record, error));
+    if (j->segment_seconds > 0) TRY_GOTO(segments_cut(&cut, j->segment_seconds, record->rate, (int64_t)record->samples, error));
+    item->rows = cut.count;
+    item->seconds = (double)cut.length / record->rate;
+    TRY_GOTO(mem_alloc(&item->out, cut.count, j->width * sizeof *item->out, error));
+    TRY_GOTO(j->embedding             ? infer_embed(j->model, w, record, item->out, error)
+             : j->segment_seconds > 0 ? infer_predict_segments(j->model, w, record, &cut, item->out, error)
+                                      : infer_predict(j->model, w, record, item->out, error));
 done:
     pclr_record_destroy(&record);
     return status;
@@ -157,11 +168,11 @@ static void close_job(batch_job *j)
     for (int t = 0; t < j->threads; t++) infer_worker_destroy(&j->worker[t]);
     for (size_t k = 0; k < j->items; k++) {
         mem_free(j->item[k].id);
+        mem_free(j->item[k].out);
         if (j->refused) mem_free(j->refused[k]);
     }
     mem_free(j->worker);
     mem_free(j->item);
-    mem_free(j->out);
     mem_free(j->refused);
     pclr_record_list_destroy(&j->list);
     pclr_dataset_destroy(&j->dataset);
@@ -186,6 +197,10 @@ static pclr_status run_batch(batch_job *j, const char *model_path, const char *c
     double begin = clock_seconds();
     j->read = o.read;
     j->read.derive_leads = true;
+    j->segment_seconds = j->embedding ? 0 : o.segment_seconds;
+    if (!(o.segment_seconds >= 0 && isfinite(o.segment_seconds)))
+        return error_set(error, PCLR_E_ARGUMENT, "segments of %g s; expected a length above 0, or 0 for whole recordings",
+                         o.segment_seconds);
     TRY(pclr_model_open(&j->model, model_path, 1, error));
     if (!j->embedding && !j->model->classifier)
         return error_set(error, PCLR_E_ARGUMENT,
@@ -200,7 +215,6 @@ static pclr_status run_batch(batch_job *j, const char *model_path, const char *c
     j->width = j->embedding ? pclr_model_dimensions(j->model) : pclr_model_classes(j->model);
     TRY(list_inputs(j, inputs, count, o.split, error));
     TRY(open_workers(j, o.threads, error));
-    TRY(mem_alloc(&j->out, j->items, j->width * sizeof *j->out, error));
     TRY(mem_alloc(&j->refused, j->items, sizeof *j->refused, error));
     j->bar = progress_begin(j->callbacks, j->embedding ? "embed" : "predict", "records", j->items);
     TRY(parallel_for(j->items, j->threads, body, j, error));
@@ -224,9 +238,17 @@ static pclr_status run_batch(batch_job *j, const char *model_path, const char *c
 static pclr_status write_csv(const batch_job *j, const char *path, pclr_error *error)
 {
     text csv = {0};
-    predictions_begin(&csv, (const char *const *)j->model->class_name, j->width);
-    for (size_t k = 0; k < j->items; k++)
-        if (!j->refused[k]) predictions_add(&csv, j->item[k].id, j->out + k * j->width, j->width);
+    bool segments = j->segment_seconds > 0;
+    (segments ? predictions_begin_segments : predictions_begin)(&csv, (const char *const *)j->model->class_name, j->width);
+    for (size_t k = 0; k < j->items; k++) {
+        const batch_item *item = &j->item[k];
+        for (size_t r = 0; r < item->rows && !j->refused[k]; r++) {
+            if (segments)
+                predictions_add_segment(&csv, item->id, r, (double)r * item->seconds, item->out + r * j->width, j->width);
+            else
+                predictions_add(&csv, item->id, item->out, j->width);
+        }
+    }
     return predictions_end(&csv, path, error);
 }
 
@@ -245,7 +267,7 @@ static pclr_status write_npy(const batch_job *j, const char *path, size_t rows, 
     fputc(total >> 8, out.stream);
     fwrite(padded, 1, (size_t)total, out.stream);
     for (size_t k = 0; k < j->items; k++)
-        if (!j->refused[k]) fwrite(j->out + k * j->width, sizeof(float), j->width, out.stream);
+        if (!j->refused[k]) fwrite(j->item[k].out, sizeof(float), j->width, out.stream);
     TRY_GOTO(file_out_commit(&out, error));
 done:
     if (status != PCLR_OK) file_out_abort(&out);

@@ -9,6 +9,7 @@
 #include "dataset/preprocess.h"
 #include "model/classifier.h"
 #include "model/trees.h"
+#include "physio/segments.h"
 #include "physio/standardise.h"
 
 enum { INFER_MAX_WINDOWS = 8, INFER_MAX_MEMBERS = 64 };
@@ -59,6 +60,10 @@ void infer_worker_destroy(infer_worker *w);
 /* The public calls with a worker: probability[classes], embedding[dimensions]. */
 pclr_status infer_predict(pclr_model *model, infer_worker *w, const pclr_record *record, float *probability, pclr_error *error);
 pclr_status infer_embed(pclr_model *model, infer_worker *w, const pclr_record *record, float *embedding, pclr_error *error);
+
+/* segments.c: probability[cut->count][classes], each segment as if it were a recording. */
+pclr_status infer_predict_segments(pclr_model *model, infer_worker *w, const pclr_record *record, const segment_cut *cut,
+                                   float *probability, pclr_error *error);
 
 /* features.c: features [F] of a recording in the training dataset's form, averaged over its segments: raw (NaN where missing) and
  * standardised. */

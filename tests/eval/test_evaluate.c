@@ -20,15 +20,19 @@ static const char *write_file(const char *name, const char *content)
 static const char labels[] =
     "record_id,patient_id,A,B,comment,part\nr1,p1,1,0,x,v\nr2,p1,0,0,y,v\nr3,p2,1,0,,t\nr4,p3,0,0,,t\nr5,p4,1,0,,t\nr6,p5,0,0,,t\n";
 
-static void refuse(const char *predictions, const char *split, const char *expected)
+static void refuse_with(const char *predictions, pclr_evaluate_options options, const char *expected)
 {
     pclr_evaluation *e = NULL;
     pclr_error error = {0};
-    pclr_evaluate_options options = {.split = split, .bootstraps = 10};
     const char *l = write_file("l.csv", labels), *p = write_file("p.csv", predictions);
     assert_int_not_equal(pclr_evaluate(&e, p, l, &options, NULL, &error), PCLR_OK);
     assert_null(e);
     if (!strstr(error.message, expected)) fail_msg("'%s' does not name '%s'", error.message, expected);
+}
+
+static void refuse(const char *predictions, const char *split, const char *expected)
+{
+    refuse_with(predictions, (pclr_evaluate_options){.split = split, .bootstraps = 10}, expected);
 }
 
 static void bad_input_is_named(void **state)
@@ -50,6 +54,7 @@ static void bad_input_is_named(void **state)
     refuse("record_id,A,B,A\nr1,0.1,0.2,0.3\n", NULL, "p.csv:1: columns 2 and 4 are both called 'A'");
     refuse("record_id,A\nr1,0.1,0.2\n", NULL, "p.csv:2: found 3 fields, expected the header's 2");
     refuse("", NULL, "empty");
+    refuse_with("record_id,A\nr1,0.1\n", (pclr_evaluate_options){.bootstraps = 10, .segments = true}, "no column 'segment'");
     refuse("record_id,A\n", NULL, "no predictions, only a header");
 }
 

@@ -194,6 +194,42 @@ static void test_a_bad_record_is_left_out_and_threads_change_nothing(void **stat
     mem_free(three);
 }
 
+/* Segments of 2 s of a recording of 5 s are two, each predicted as the part of the file that it is; the last second is not used. */
+static void test_segments_are_parts_of_a_recording(void **state)
+{
+    pclr_error error = {0};
+    pclr_model *model = NULL;
+    const char *input[1] = {in_folder("records/w1.hea")};
+    pclr_inference_options options = {.threads = 1, .segment_seconds = 2}, wrong = {.segment_seconds = -1};
+    char *csv = NULL, *row;
+    size_t size;
+    (void)state;
+    must(pclr_predict(in_folder("model.safetensors"), input, 1, in_folder("segments.csv"), &options, NULL, NULL, &error), &error);
+    must(file_read(in_folder("segments.csv"), 0, &csv, &size, &error), &error);
+    must(pclr_model_open(&model, in_folder("model.safetensors"), 1, &error), &error);
+    row = strchr(csv, '\n') + 1;
+    assert_int_equal(strncmp(csv, "record_id,segment,start,A,", 26), 0);
+    for (int s = 0; s < 2; s++, row = strchr(row, '\n') + 1) {
+        pclr_record *part = NULL;
+        pclr_read_options read = {.first = 200 * s, .count = 200};
+        float expected[CLASSES], found[CLASSES];
+        int segment = -1;
+        double start = -1;
+        must(pclr_record_read(&part, in_folder("records/w1.hea"), &read, &error), &error);
+        must(pclr_model_predict(model, part, expected, &error), &error);
+        assert_int_equal(sscanf(row, "w1,%d,%lf,%f,%f,%f", &segment, &start, &found[0], &found[1], &found[2]), 5);
+        assert_int_equal(segment, s);
+        assert_true(start == 2.0 * s);
+        for (int c = 0; c < CLASSES; c++) assert_true(fabs((double)(found[c] - expected[c])) < 1e-6);
+        pclr_record_destroy(&part);
+    }
+    assert_int_equal(*row, '\0');
+    mem_free(csv);
+    pclr_model_destroy(&model);
+    assert_int_equal(pclr_predict(in_folder("model.safetensors"), input, 1, in_folder("x.csv"), &wrong, NULL, NULL, &error),
+                     PCLR_E_ARGUMENT);
+}
+
 static void test_embedding_is_npy_with_ids(void **state)
 {
     pclr_error error = {0};
@@ -269,8 +305,11 @@ static void test_missing_lead_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_probabilities_follow_the_rules), cmocka_unit_test(test_a_bad_record_is_left_out_and_threads_change_nothing),
-        cmocka_unit_test(test_embedding_is_npy_with_ids),      cmocka_unit_test(test_damaged_models_are_refused),
+        cmocka_unit_test(test_probabilities_follow_the_rules),
+        cmocka_unit_test(test_a_bad_record_is_left_out_and_threads_change_nothing),
+        cmocka_unit_test(test_segments_are_parts_of_a_recording),
+        cmocka_unit_test(test_embedding_is_npy_with_ids),
+        cmocka_unit_test(test_damaged_models_are_refused),
         cmocka_unit_test(test_missing_lead_is_named),
     };
     return cmocka_run_group_tests(tests, set_up, folder_tear_down);
