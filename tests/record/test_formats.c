@@ -46,8 +46,9 @@ static const struct {
     const char *name, *format;
     size_t (*make)(uint8_t *);
 } made[] = {
-    {"a.edf", "edf", make_edf},     {"a.npy", "npy", make_npy},   {"a.mat", "matlab4", make_matlab4}, {"a.csv", "csv", make_csv},
-    {"a.ecg", "ishne", make_ishne}, {"a.xml", "muse", make_muse}, {"b.xml", "aecg", make_aecg},
+    {"a.edf", "edf", make_edf},   {"a.npy", "npy", make_npy},     {"a.mat", "matlab4", make_matlab4},
+    {"a.csv", "csv", make_csv},   {"a.ecg", "ishne", make_ishne}, {"a.xml", "muse", make_muse},
+    {"b.xml", "aecg", make_aecg}, {"a.dcm", "dicom", make_dicom}, {"a.scp", "scp", make_scp},
 };
 
 static void reads_files_made_by_hand(void **state)

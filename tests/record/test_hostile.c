@@ -3,36 +3,10 @@
  * Files made to do harm, for every format: each is refused with the place named, in less than a second of the processor and in little
  * memory, whatever its few bytes announce. Every file is read in a process of its own, whose use is measured.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <hdf5.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <zlib.h>
 
-#include "base/memory.h"
-#include "folder.h"
-#include "made.h"
-#include "record/record.h"
-
-enum { MEGABYTES_MOST = 160 }; /* of the whole process, libraries and sanitizer included; 48 above one that reads a sound file */
-
-static const char *put(const char *name, const void *data, size_t size)
-{
-    const char *path = in_folder(name);
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, size, f), size);
-    fclose(f);
-    return path;
-}
+#include "hostile.h"
 
 static int make_folder(void **state)
 {
@@ -43,61 +17,6 @@ static int make_folder(void **state)
     put("seg.hea", "seg 1 250 1000\ns.dat 16 200 16 0 0 0 0 II\n", 42);
     put("deep.hea", "deep/1 1 250 1000\nseg 1000\n", 27);
     return 0;
-}
-
-/* ---- reading in a process of its own ---- */
-
-typedef struct outcome {
-    pclr_status status;
-    char message[1024];
-    double seconds;
-    long megabytes;
-} outcome;
-
-static void read_and_tell(const char *path, outcome *told)
-{
-    static const pclr_read_options options = {.unit = "uV", .rate = 250, .leads = "I,II"};
-    pclr_record *r = NULL;
-    pclr_error error = {0};
-    struct rusage use;
-
-    told->status = pclr_record_read(&r, path, &options, &error);
-    snprintf(told->message, sizeof told->message, "%s", error.message);
-    pclr_record_destroy(&r);
-    getrusage(RUSAGE_SELF, &use);
-    told->seconds = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + 1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
-    told->megabytes = use.ru_maxrss / 1024;
-}
-
-static outcome read_apart(const char *path)
-{
-    outcome *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), told;
-    int end = 0;
-
-    assert_true(shared != MAP_FAILED);
-    pid_t child = fork();
-    if (child == 0) {
-        read_and_tell(path, shared);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &end, 0), child);
-    if (!WIFEXITED(end) || WEXITSTATUS(end) != 0) fail_msg("%s: the reader died", path);
-    told = *shared;
-    munmap(shared, sizeof *shared);
-    return told;
-}
-
-/* field: part of the message that tells the place within the file. */
-static void assert_refused(const char *path, const char *field)
-{
-    outcome o = read_apart(path);
-    const char *base = strrchr(path, '/') + 1;
-
-    if (o.status == PCLR_OK) fail_msg("%s was read; expected: %s", path, field);
-    if (o.status == PCLR_E_MEMORY) fail_msg("%s took memory before it was refused: %s", path, o.message);
-    bool named = strstr(o.message, base) || strstr(o.message, "s.dat"); /* the fault may be told of the signal file */
-    if (!named || !strstr(o.message, field)) fail_msg("%s: \"%s\" does not tell \"%s\"", base, o.message, field);
-    if (o.seconds > 1 || o.megabytes > MEGABYTES_MOST) fail_msg("%s (%s): %.2f s, %ld MB", base, field, o.seconds, o.megabytes);
 }
 
 /* ---- WFDB ---- */
@@ -168,15 +87,6 @@ static void wfdb_lines(void **state)
 }
 
 /* ---- numbers within a sound file ---- */
-
-/* Writes `bytes` at `at` into a file made by hand. */
-static const char *spoilt(const char *name, size_t (*make)(uint8_t *), size_t at, const void *bytes, size_t size)
-{
-    uint8_t data[4096];
-    size_t n = make(data);
-    memcpy(data + at, bytes, size);
-    return put(name, data, n);
-}
 
 static void edf_fields(void **state)
 {
@@ -329,68 +239,6 @@ static void xml_documents(void **state)
     free(text);
 }
 
-static void muse_numbers(void **state)
-{
-    static const struct {
-        const char *from, *to;
-    } change[] = {{"<SampleBase>250<", "<SampleBase>000<"},
-                  {"<SampleBase>250<", "<SampleBase>nan<"},
-                  {"PerBit>1<", "PerBit>x<"},
-                  {"AQACA\nAMA", "A*ACA\nAMA"},
-                  {"MICROVOLTS", "FURLONGS  "}};
-    (void)state;
-    for (size_t k = 0; k < sizeof change / sizeof *change; k++) {
-        uint8_t data[4096] = {0};
-        size_t n = make_muse(data);
-        char *at = strstr((char *)data, change[k].from);
-        assert_non_null(at);
-        memcpy(at, change[k].to, strlen(change[k].to));
-        assert_refused(put("h.xml", data, n), "");
-    }
-}
-
-static void philips_bomb(void **state)
-{
-    static const char document[] =
-        "<restingecgdata><documentinfo><documenttype>SierraECG</documenttype><documentversion>1.03</documentversion></documentinfo>"
-        "<signalcharacteristics><samplingrate>500</samplingrate><signalresolution>5</signalresolution><numberchannelsvalid>16"
-        "</numberchannelsvalid></signalcharacteristics><waveforms><parsedwaveforms durationperchannel=\"8000000\" compressflag=\"True\" "
-        "compressmethod=\"XLI\">AAAAAAAAAAAAAAAA</parsedwaveforms></waveforms></restingecgdata>";
-    (void)state;
-    assert_refused(put("h.xml", document, sizeof document - 1), "announces");
-}
-
-/* ---- DICOM and SCP-ECG: lengths beyond the file ---- */
-
-static void dicom_lengths(void **state)
-{
-    uint8_t data[256] = {0};
-    (void)state;
-    memcpy(data + 128, "DICM", 4);
-    assert_refused(put("h.dcm", data, 132), "");
-    /* file meta group: (0002,0010) UI of 2^32 - 2 bytes */
-    memcpy(data + 132, "\x02\x00\x10\x00UI\xfe\xff", 8);
-    assert_refused(put("h.dcm", data, 200), "");
-    /* waveform sequence of undefined length that never ends, an item within an item without end */
-    memcpy(data + 132, "\x00\x54\x00\x01SQ\x00\x00\xff\xff\xff\xff", 12);
-    for (int k = 0; k < 12; k++) memcpy(data + 144 + 8 * k, "\xfe\xff\x00\xe0\xff\xff\xff\xff", 8);
-    assert_refused(put("h.dcm", data, 240), "");
-}
-
-static void scp_lengths(void **state)
-{
-    uint8_t data[512] = {0};
-    const uint32_t size = sizeof data, huge = UINT32_MAX;
-    (void)state;
-    memcpy(data + 2, &size, 4);
-    memcpy(data + 16, "SCPECG", 6);
-    assert_refused(put("h.scp", data, sizeof data), "");
-    memcpy(data + 2, &huge, 4);
-    memcpy(data + 10, &huge, 4);
-    assert_refused(put("h.scp", data, sizeof data), "");
-    assert_refused(put("h.scp", data, 24), "");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,9 +247,7 @@ int main(void)
         cmocka_unit_test(ishne_fields),  cmocka_unit_test(matlab4_fields),
         cmocka_unit_test(npy_shapes),    cmocka_unit_test(csv_texts),
         cmocka_unit_test(matlab5_bombs), cmocka_unit_test(hdf5_bombs),
-        cmocka_unit_test(xml_documents), cmocka_unit_test(muse_numbers),
-        cmocka_unit_test(philips_bomb),  cmocka_unit_test(dicom_lengths),
-        cmocka_unit_test(scp_lengths),
+        cmocka_unit_test(xml_documents),
     };
     return cmocka_run_group_tests(tests, make_folder, folder_tear_down);
 }

@@ -53,8 +53,10 @@ static void compare_values(const pclr_record *r, size_t channel, const char *val
         double expected = NAN;
         while (*p == ' ') p++;
         if (!scan_int(&p, &index) || *p++ != '=') fail_msg("%s: \"%s\" is no index=value", r->path, values);
-        if (strncmp(p, "nan", 3) == 0) p += 3;
-        else assert_true(scan_double(&p, &expected));
+        if (strncmp(p, "nan", 3) == 0)
+            p += 3;
+        else
+            assert_true(scan_double(&p, &expected));
         size_t at = channel * r->samples + (size_t)index;
         bool missing = r->valid && !r->valid[at];
         double found = (double)r->signal[at];

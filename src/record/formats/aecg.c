@@ -93,6 +93,7 @@ static pclr_status read_lead(pclr_record **record, const format_input *input, xm
     }
     if (quantity(xml_path(sequence, "value/origin"), &origin, origin_unit, sizeof origin_unit))
         unit_to_millivolt(origin_unit, &origin_millivolt);
+    TRY(format_check_step(input->path, code, scale, error));
     xmlChar *digits = xmlNodeGetContent(xml_path(sequence, "value/digits"));
     pclr_status status = parse_digits(digits ? (const char *)digits : "", &value, &count, error);
     xmlFree(digits);

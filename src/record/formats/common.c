@@ -28,6 +28,13 @@ pclr_status format_new_record(pclr_record **record, const format_input *input, d
     return pclr_record_create(record, id, rate, (size_t)leads, (size_t)samples, error);
 }
 
+pclr_status format_check_step(const char *path, const char *what, double step, pclr_error *error)
+{
+    if (isfinite(step) && step != 0) return PCLR_OK;
+    return error_set(error, PCLR_E_FORMAT, "%s: %s: gain of %g a step; expected a number other than 0; the file is damaged", path, what,
+                     step);
+}
+
 pclr_status base64_decode(const char *path, const char *encoded, size_t limit, uint8_t **data, size_t *size, pclr_error *error)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -8,6 +8,8 @@
 /* A record named after the file (or its member), sizes checked. */
 pclr_status format_new_record(pclr_record **record, const format_input *input, double rate, uint64_t leads, uint64_t samples,
                               pclr_error *error);
+/* A step of a converter must be a number other than 0. what: "lead V1" or the like, for the message. */
+pclr_status format_check_step(const char *path, const char *what, double step, pclr_error *error);
 /* Base64 text (blanks allowed) -> bytes from mem_alloc; at most `limit` bytes. */
 pclr_status base64_decode(const char *path, const char *text, size_t limit, uint8_t **data, size_t *size, pclr_error *error);
 /* Whole years between two dates; -1 when one is not known (year 0). */

@@ -249,6 +249,7 @@ static pclr_status read_channel(pclr_record *r, const format_input *input, const
     }
     decimal_value(channel, w->implicit, TAG(0x003a, 0x0212), &correction);
     decimal_value(channel, w->implicit, TAG(0x003a, 0x0213), &baseline);
+    TRY(format_check_step(input->path, name, sensitivity * correction, error));
     record_set_channel(r, k, name);
     float *out = r->signal + k * r->samples;
     for (size_t i = 0; i < r->samples; i++) {

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "record/formats/bytes.h"
 #include "record/formats/common.h"
+#include "record/formats/matlab.h"
 
 /* ---- version 4: five 32-bit numbers (type MOPT, rows, columns, imaginary, name length), name, column-major elements ---- */
 
@@ -232,8 +233,8 @@ static pclr_status read_variables(pclr_record **record, const format_input *inpu
 
 static pclr_status read_matlab5(pclr_record **record, const format_input *input, pclr_error *error)
 {
+    TRY(matlab5_check_nesting(input, error));
     mat_t *file = Mat_Open(input->path, MAT_ACC_RDONLY);
-
     if (!file) return error_set(error, PCLR_E_FORMAT, "%s: matio cannot open it; expected a MATLAB 5 file; it is damaged", input->path);
     pclr_status status = read_variables(record, input, file, error);
     Mat_Close(file);

@@ -48,6 +48,7 @@ static pclr_status read_lead(pclr_record **record, const format_input *input, xm
         return error_set(error, PCLR_E_DATA, "%s: lead %s: LeadAmplitudeUnits \"%s\" or its value a bit; expected MICROVOLTS and a number",
                          input->path, name, unit);
     }
+    TRY(format_check_step(input->path, name, step, error));
     xmlChar *encoded = xmlNodeGetContent(xml_child(lead, "WaveFormData"));
     pclr_status status = base64_decode(input->path, encoded ? (const char *)encoded : "", 2 * SAMPLES_MAX, &data, &size, error);
     xmlFree(encoded);

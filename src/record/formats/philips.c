@@ -159,6 +159,7 @@ static pclr_status describe(const format_input *input, xmlNodePtr root, sierra *
     if (!xml_number(resolution, &s->microvolt))
         return error_set(error, PCLR_E_FORMAT, "%s: signalcharacteristics/signalresolution is no number; expected microvolts a step",
                          input->path);
+    TRY(format_check_step(input->path, "signalresolution", s->microvolt, error));
     if (!xml_number(xml_child(signal, "numberchannelsvalid"), &channels) || channels < 1 || channels > LEADS_MAX) {
         return error_set(error, PCLR_E_FORMAT, "%s: signalcharacteristics/numberchannelsvalid: %g; expected 1 to %d", input->path, channels,
                          LEADS_MAX);

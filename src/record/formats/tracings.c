@@ -36,13 +36,32 @@ static void close_tracings(tracings *t)
     mem_free(t->id);
 }
 
+/* A dataset of this very file: no link into another one, no samples kept elsewhere. -1: there is none. */
+static hid_t open_own(hid_t file, const char *name)
+{
+    H5L_info_t link;
+    hid_t set = -1;
+    herr_t found = -1;
+
+    QUIET(found = H5Lget_info(file, name, &link, H5P_DEFAULT));
+    if (found < 0 || link.type != H5L_TYPE_HARD) return -1;
+    QUIET(set = H5Dopen2(file, name, H5P_DEFAULT));
+    if (set < 0) return -1;
+    hid_t made = H5Dget_create_plist(set);
+    bool own = H5Pget_external_count(made) == 0 && H5Pget_layout(made) != H5D_VIRTUAL;
+    H5Pclose(made);
+    if (own) return set;
+    H5Dclose(set);
+    return -1;
+}
+
 static pclr_status read_ids(tracings *t, const char *path, pclr_error *error)
 {
     hid_t set = -1;
     hsize_t extent[1] = {0};
     herr_t result = -1;
 
-    QUIET(set = H5Dopen2(t->file, "exam_id", H5P_DEFAULT));
+    set = open_own(t->file, "exam_id");
     if (set < 0) return PCLR_OK;
     hid_t space = H5Dget_space(set);
     bool matches =
@@ -66,10 +85,10 @@ static pclr_status open_tracings(tracings *t, const format_input *input, pclr_er
     QUIET(H5Pset_file_locking(access, false, true));
     QUIET(t->file = H5Fopen(path, H5F_ACC_RDONLY, access));
     H5Pclose(access);
-    if (t->file >= 0) QUIET(t->set = H5Dopen2(t->file, "tracings", H5P_DEFAULT));
+    if (t->file >= 0) t->set = open_own(t->file, "tracings");
     if (t->set < 0)
-        return error_set(error, PCLR_E_FORMAT, "%s: no dataset \"tracings\"; expected [records][samples][12]; this is another HDF5 file",
-                         path);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: no dataset \"tracings\" of its own; expected [records][samples][12]; this is another HDF5 file", path);
     hid_t space = H5Dget_space(t->set);
     int rank = H5Sget_simple_extent_ndims(space);
     if (rank == 3) H5Sget_simple_extent_dims(space, t->extent, NULL);
