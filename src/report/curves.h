@@ -13,7 +13,7 @@ typedef struct curve {
 
 typedef struct class_curves {
     curve roc;       /* sensitivity at 1 - specificity = x: the largest of the thresholds that keep it */
-    curve precision; /* precision at recall x: the largest of the thresholds that reach it */
+    curve precision; /* precision at recall x: of the highest threshold that reaches it */
 } class_curves;
 
 /* curves[classes] from mem_alloc. */

@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "folder.h"
 #include "report/chart.h"
+#include "report/curves.h"
 
 static const char *write_file(const char *name, const char *content)
 {
@@ -235,6 +236,48 @@ static void undefined_classes_make_no_figures(void **state)
     pclr_evaluation_destroy(&e);
 }
 
+/* From the highest score: a negative, two positives, a negative. Precision is that of the first threshold that reaches the recall. */
+static void precision_is_of_the_thresholds_themselves(void **state)
+{
+    (void)state;
+    const char *labels = write_file("l.csv", "record_id,A\nr1,0\nr2,1\nr3,1\nr4,0\n");
+    const char *predictions = write_file("p.csv", "record_id,A\nr1,0.9\nr2,0.8\nr3,0.7\nr4,0.6\n");
+    pclr_evaluation *e = evaluate(predictions, labels);
+    class_curves *curves = NULL;
+    assert_int_equal(curves_create(&curves, e, NULL), PCLR_OK);
+    const double *precision = curves[0].precision.value, *roc = curves[0].roc.value;
+    assert_true(precision[0] == 0 && precision[1] == 1 / 2.0 && precision[50] == 1 / 2.0);
+    assert_true(precision[51] == 2 / 3.0 && precision[100] == 2 / 3.0);
+    assert_true(roc[0] == 0 && roc[49] == 0 && roc[50] == 1 && roc[100] == 1);
+    mem_free(curves);
+    pclr_evaluation_destroy(&e);
+}
+
+/* Twelve classes: names of the confusion stand on end; what a group lacks makes no row; rare classes have short axes. */
+static void many_classes_have_room(void **state)
+{
+    (void)state;
+    text l = {0}, p = {0};
+    text_add(&l, "record_id,sex"), text_add(&p, "record_id");
+    for (int c = 0; c < 12; c++) text_add(&l, ",class%d", c), text_add(&p, ",class%d", c);
+    for (int r = 0; r < 48; r++) {
+        text_add(&l, "\nr%d,%d", r, r % 2), text_add(&p, "\nr%d", r);
+        for (int c = 0; c < 12; c++) text_add(&l, ",%d", r % 12 == c), text_add(&p, ",%.3f", 0.05 + (r * 7 + c) % 10 / 1000.0);
+    }
+    text_add(&l, "\n"), text_add(&p, "\n");
+    pclr_evaluation *e = evaluate(write_file("p.csv", p.data), write_file("l.csv", l.data));
+    const pclr_evaluation *const list[] = {e};
+    char *page = report(list, 1, NULL);
+    assert_int_equal(count_of(page, "<table class='heat many'>"), 1);
+    assert_int_equal(count_of(page, "<tr><td>sex: male</td>"), 6); /* even records: classes 0, 2, ... 10 */
+    assert_int_equal(count_of(page, "<tr><td>sex: female</td>"), 6);
+    assert_non_null(strstr(page, ">0.05</text>"));
+    assert_non_null(strstr(page, "Of records of l.csv"));
+    mem_free(page);
+    text_free(&l), text_free(&p);
+    pclr_evaluation_destroy(&e);
+}
+
 static void nothing_to_report_is_an_error(void **state)
 {
     (void)state;
@@ -308,6 +351,8 @@ int main(void)
         cmocka_unit_test(every_part_is_there),
         cmocka_unit_test(hostile_names_are_escaped),
         cmocka_unit_test(undefined_classes_make_no_figures),
+        cmocka_unit_test(precision_is_of_the_thresholds_themselves),
+        cmocka_unit_test(many_classes_have_room),
         cmocka_unit_test(nothing_to_report_is_an_error),
         cmocka_unit_test(comparisons_tell_differences),
         cmocka_unit_test(runs_are_shown),
