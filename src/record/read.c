@@ -171,10 +171,33 @@ static pclr_status add_members(collector *c, const char *path, const record_form
     return status;
 }
 
+/* What a file holds: its recordings where it has several, itself where it is one; nothing where no reader knows it. A file that
+ * cannot be opened is taken: reading it will tell why. */
+static pclr_status add_content(collector *c, const char *path, pclr_error *error)
+{
+    static const pclr_read_options defaults = {0};
+    pclr_status status = PCLR_OK;
+    file_map map = {0};
+    pclr_error ignored;
+
+    if (file_map_open(&map, path, &ignored) != PCLR_OK || map.size == 0) {
+        file_map_close(&map);
+        return append(&c->list->path, &c->list->count, &c->capacity, path, error);
+    }
+    format_input input = {.path = path, .data = map.data, .size = map.size, .options = &defaults};
+    const record_format *format = record_format_find(&input);
+    if (format && format->members) {
+        status = add_members(c, path, format, &input, error);
+    } else if (format) {
+        status = append(&c->list->path, &c->list->count, &c->capacity, path, error);
+    }
+    file_map_close(&map);
+    return status;
+}
+
 /* A file met in a folder: taken when its extension is one that recordings have and, but for headers, its content too. */
 static pclr_status consider(collector *c, const char *path, pclr_error *error)
 {
-    static const pclr_read_options defaults = {0};
     const char *extension = path_extension(path);
     bool known = false;
 
@@ -183,23 +206,7 @@ static pclr_status consider(collector *c, const char *path, pclr_error *error)
         return append(&c->list->path, &c->list->count, &c->capacity, path, error);
     }
     for (size_t k = 0; record_formats[k]; k++) known |= has_extension(record_formats[k]->extensions, extension);
-    if (!known || belongs_to_header(path)) return PCLR_OK;
-    file_map map = {0};
-    pclr_error ignored;
-    if (file_map_open(&map, path, &ignored) != PCLR_OK || map.size == 0) {
-        file_map_close(&map);
-        return append(&c->list->path, &c->list->count, &c->capacity, path, error);
-    }
-    format_input input = {.path = path, .data = map.data, .size = map.size, .options = &defaults};
-    const record_format *format = record_format_find(&input);
-    pclr_status status = PCLR_OK;
-    if (format && format->members) {
-        status = add_members(c, path, format, &input, error);
-    } else if (format) {
-        status = append(&c->list->path, &c->list->count, &c->capacity, path, error);
-    }
-    file_map_close(&map);
-    return status;
+    return known && !belongs_to_header(path) ? add_content(c, path, error) : PCLR_OK;
 }
 
 static pclr_status add_folder(collector *c, const char *folder, pclr_error *error)
@@ -212,17 +219,18 @@ static pclr_status add_folder(collector *c, const char *folder, pclr_error *erro
     return status;
 }
 
-/* A file named by the caller is taken as it is, or told not to be there. */
+/* A file named by the caller is taken whatever it is, so that its refusal is told; one that is not there is an error. */
 static pclr_status add_named(collector *c, const char *path, pclr_error *error)
 {
     char *file = NULL, *member = NULL;
+    size_t before = c->list->count;
     pclr_status status = resolve(path, &file, &member, error);
 
-    if (status == PCLR_OK && !file_exists(file)) {
+    if (status == PCLR_OK && !file_exists(file))
         status = error_set(error, PCLR_E_MISSING, "%s: no such file, folder or record; expected one; check the name", path);
-    } else if (status == PCLR_OK) {
+    if (status == PCLR_OK && !member) status = add_content(c, file, error);
+    if (status == PCLR_OK && c->list->count == before)
         status = append(&c->list->path, &c->list->count, &c->capacity, member ? path : file, error);
-    }
     mem_free(file);
     mem_free(member);
     return status;
