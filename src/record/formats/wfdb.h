@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * WFDB records: a text header (.hea) and signal files (PhysioNet WFDB Applications Guide, header(5), signal(5), annot(5)).
- * wfdb_header.c reads the header, wfdb_signal.c the signal files, wfdb_annotation.c the marks, wfdb_write.c writes.
+ * wfdb_header.c reads the header, wfdb_signal.c and wfdb_flac.c what signal files hold, wfdb_annotation.c the marks, wfdb_write.c writes.
  */
 #ifndef PCLR_RECORD_FORMATS_WFDB_H
 #define PCLR_RECORD_FORMATS_WFDB_H
