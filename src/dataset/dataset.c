@@ -1,50 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An open dataset: rows, names of tasks and splits in memory; the signal is read with pread from the chunks' places in the file, so
- * that any number of threads may read at once and the cost of a window does not depend on the size of the archive.
+ * Opening a dataset: rows, names of tasks and splits come into memory; of the signal the places of its chunks in the file.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "dataset/dataset.h"
 #include "dataset/h5.h"
-#include "record/record.h"
-
-typedef struct id_entry {
-    uint64_t hash;
-    size_t record;
-} id_entry;
-
-struct pclr_dataset {
-    char *path;
-    int descriptor;
-    double rate;
-    size_t leads, records;
-    char **lead_name;
-    int64_t samples;         /* rows of /signal */
-    int64_t chunk_rows;      /* samples a chunk; a contiguous /signal is one chunk */
-    uint64_t *chunk_address; /* [chunks] byte offset in the file; UINT64_MAX: never written */
-    size_t chunks;
-    char *text_block[4];  /* id, source, patient, path */
-    const char **text[4]; /* [records] each */
-    int64_t *start, *length;
-    double *source_rate;
-    float *age;
-    uint8_t *sex;
-    uint32_t *lead_mask;
-    int32_t *fold;
-    uint64_t *hash;  /* of each record's stored samples; NULL in files without */
-    id_entry *index; /* [records] sorted by hash */
-    char **task, **split;
-    size_t tasks, splits;
-};
+#include "dataset/opened.h"
 
 static const char *const text_column[4] = {"/records/id", "/records/source", "/records/patient", "/records/path"};
 
@@ -128,7 +96,8 @@ static pclr_status locate_signal(pclr_dataset *d, hid_t file, pclr_error *error)
 
     d->samples = good ? (int64_t)extent[0] : 0;
     if (!good || (!block && !chunks)) {
-        status = error_set(error, PCLR_E_FORMAT, "/signal: not plain int16 [samples][%zu]; expected no filters; import the archive again", d->leads);
+        status = error_set(error, PCLR_E_FORMAT, "/signal: not plain int16 [samples][%zu]; expected no filters; import the archive again",
+                           d->leads);
     } else {
         status = block ? locate_block(d, set, error) : locate_chunks(d, set, chunk[0], error);
     }
@@ -310,218 +279,4 @@ int64_t pclr_dataset_find(const pclr_dataset *d, const char *id)
         if (strcmp(d->text[0][d->index[low].record], id) == 0) return (int64_t)d->index[low].record;
     }
     return -1;
-}
-
-/* ---- signal ---- */
-
-static pclr_status read_bytes(const pclr_dataset *d, uint64_t offset, size_t size, uint8_t *out, pclr_error *error)
-{
-    while (size > 0) {
-        ssize_t n = pread(d->descriptor, out, size, (off_t)offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return error_io(error, d->path, "read", errno);
-        if (n == 0)
-            return error_set(error, PCLR_E_FORMAT, "%s: ends at byte %llu within the signal; expected more; import it again", d->path,
-                             (unsigned long long)offset);
-        out += n;
-        offset += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return PCLR_OK;
-}
-
-pclr_status pclr_dataset_read(const pclr_dataset *d, size_t record, int64_t first, int64_t length, int16_t *out, pclr_error *error)
-{
-    if (record >= d->records) return error_set(error, PCLR_E_ARGUMENT, "record %zu; the dataset has %zu", record, d->records);
-    if (first < 0 || length < 0 || first > d->length[record] || length > d->length[record] - first) {
-        return error_set(error, PCLR_E_ARGUMENT, "samples %lld + %lld of record %s; it has %lld", (long long)first, (long long)length,
-                         d->text[0][record], (long long)d->length[record]);
-    }
-    size_t row_bytes = d->leads * sizeof(int16_t);
-    for (int64_t at = d->start[record] + first, left = length; left > 0;) {
-        size_t chunk = (size_t)(at / d->chunk_rows);
-        int64_t inside = at % d->chunk_rows, n = d->chunk_rows - inside < left ? d->chunk_rows - inside : left;
-        if (d->chunk_address[chunk] == UINT64_MAX) {
-            for (size_t i = 0; i < (size_t)n * d->leads; i++) out[i] = PCLR_SAMPLE_MISSING;
-        } else {
-            TRY(read_bytes(d, d->chunk_address[chunk] + (uint64_t)inside * row_bytes, (size_t)n * row_bytes, (uint8_t *)out, error));
-        }
-        out += (size_t)n * d->leads;
-        at += n;
-        left -= n;
-    }
-    return PCLR_OK;
-}
-
-void dataset_unpack(const int16_t *packed, const char *const *lead_name, size_t leads, uint32_t mask, pclr_record *r)
-{
-    size_t to = 0;
-    for (size_t lead = 0; lead < leads; lead++) {
-        if (!(mask >> lead & 1)) continue;
-        record_set_channel(r, to, lead_name[lead]);
-        float *out = r->signal + to * r->samples;
-        for (size_t i = 0; i < r->samples; i++) {
-            int16_t v = packed[i * leads + lead];
-            out[i] = v == PCLR_SAMPLE_MISSING ? NAN : (float)(v * 1e-3);
-        }
-        to++;
-    }
-}
-
-pclr_status pclr_dataset_record(const pclr_dataset *d, size_t record, pclr_record **out, pclr_error *error)
-{
-    pclr_dataset_row row = pclr_dataset_get_row(d, record);
-    int16_t *packed = NULL;
-    size_t leads = 0;
-    pclr_status status;
-
-    *out = NULL;
-    if (record >= d->records) return error_set(error, PCLR_E_ARGUMENT, "record %zu; the dataset has %zu", record, d->records);
-    for (size_t k = 0; k < d->leads; k++) leads += row.lead_mask >> k & 1;
-    TRY_GOTO(pclr_record_create(out, row.id, d->rate, leads, (size_t)row.length, error));
-    TRY_GOTO(mem_alloc(&packed, (size_t)row.length * d->leads, sizeof *packed, error));
-    TRY_GOTO(pclr_dataset_read(d, record, 0, row.length, packed, error));
-    dataset_unpack(packed, (const char *const *)d->lead_name, d->leads, row.lead_mask, *out);
-    (*out)->age = row.age;
-    (*out)->sex = row.sex;
-    if (row.patient[0]) TRY_GOTO(mem_strdup(&(*out)->patient, row.patient, error));
-    TRY_GOTO(mem_strdup(&(*out)->source_format, "dataset", error));
-    TRY_GOTO(record_settle(*out, error));
-done:
-    mem_free(packed);
-    if (status != PCLR_OK) pclr_record_destroy(out);
-    return status;
-}
-
-/* ---- labels and splits ---- */
-
-size_t pclr_dataset_tasks(const pclr_dataset *dataset)
-{
-    return dataset->tasks;
-}
-
-const char *pclr_dataset_task_name(const pclr_dataset *dataset, size_t task)
-{
-    return task < dataset->tasks ? dataset->task[task] : NULL;
-}
-
-static const char *find_name(char **names, size_t count, const char *name)
-{
-    for (size_t k = 0; k < count; k++) {
-        if (strcmp(names[k], name) == 0) return names[k];
-    }
-    return NULL;
-}
-
-static pclr_status no_such_name(const pclr_dataset *d, const char *what, char **names, size_t count, const char *name, pclr_error *error)
-{
-    char list[512] = "";
-    size_t n = 0;
-    for (size_t k = 0; k < count && n + 64 < sizeof list; k++)
-        n += (size_t)snprintf(list + n, sizeof list - n, "%s%.48s", k ? ", " : "", names[k]);
-    return error_set(error, PCLR_E_DATA, "%s: no %s \"%s\"; it has: %s", d->path, what, name, count ? list : "none");
-}
-
-static pclr_status read_labels(const pclr_dataset *d, hid_t file, const char *object, pclr_labels *l, pclr_error *error)
-{
-    size_t rows, columns;
-
-    TRY(h5_get_texts(file, object, "classes", &l->class_name, &l->classes, error));
-    TRY(h5_shape(file, object, &rows, &columns, error));
-    if (rows != d->records || columns != l->classes || columns == 0) {
-        return error_set(error, PCLR_E_FORMAT, "%s: %zu x %zu; expected %zu x %zu", object, rows, columns, d->records, l->classes);
-    }
-    l->records = rows;
-    TRY(mem_alloc(&l->value, rows * columns, 1, error));
-    return h5_read(file, object, H5T_NATIVE_UINT8, rows, columns, l->value, error);
-}
-
-pclr_status pclr_dataset_labels(const pclr_dataset *d, const char *task, pclr_labels **labels, pclr_error *error)
-{
-    char *object = NULL;
-    hid_t file = -1;
-    pclr_status status;
-
-    *labels = NULL;
-    if (!find_name(d->task, d->tasks, task)) return no_such_name(d, "task", d->task, d->tasks, task, error);
-    TRY_GOTO(mem_alloc(labels, 1, sizeof **labels, error));
-    TRY_GOTO(mem_strdup(&(*labels)->task, task, error));
-    TRY_GOTO(mem_printf(&object, error, "/labels/%s", task));
-    TRY_GOTO(h5_open(&file, d->path, false, error));
-    status = read_labels(d, file, object, *labels, error);
-done:
-    mem_free(object);
-    if (file >= 0 && h5_close(&file, d->path, NULL) != PCLR_OK) file = -1;
-    if (status != PCLR_OK) pclr_labels_destroy(labels);
-    return status;
-}
-
-void pclr_labels_destroy(pclr_labels **labels)
-{
-    if (!labels || !*labels) return;
-    h5_free_texts((*labels)->class_name, (*labels)->classes);
-    mem_free((*labels)->task);
-    mem_free((*labels)->value);
-    mem_release(labels);
-}
-
-size_t pclr_dataset_splits(const pclr_dataset *dataset)
-{
-    return dataset->splits;
-}
-
-const char *pclr_dataset_split_name(const pclr_dataset *dataset, size_t split)
-{
-    return split < dataset->splits ? dataset->split[split] : NULL;
-}
-
-pclr_status pclr_dataset_split(const pclr_dataset *d, const char *name, uint8_t *out, pclr_error *error)
-{
-    char *object = NULL;
-    hid_t file = -1;
-    pclr_status status;
-
-    if (!find_name(d->split, d->splits, name)) return no_such_name(d, "split", d->split, d->splits, name, error);
-    TRY_GOTO(mem_printf(&object, error, "/splits/%s", name));
-    TRY_GOTO(h5_open(&file, d->path, false, error));
-    status = h5_read(file, object, H5T_NATIVE_UINT8, d->records, 0, out, error);
-done:
-    mem_free(object);
-    if (file >= 0 && h5_close(&file, d->path, NULL) != PCLR_OK) file = -1;
-    return status;
-}
-
-/* ---- fingerprint ---- */
-
-static void add_text(hash_sha256_state *s, const char *t)
-{
-    hash_sha256_add(s, t, strlen(t) + 1);
-}
-
-pclr_status dataset_fingerprint(const pclr_dataset *d, char *hex, pclr_error *error)
-{
-    hash_sha256_state s;
-    uint8_t digest[32];
-
-    hash_sha256_begin(&s);
-    hash_sha256_add(&s, &d->rate, sizeof d->rate);
-    for (size_t k = 0; k < d->leads; k++) add_text(&s, d->lead_name[k]);
-    for (size_t k = 0; k < d->records; k++) {
-        for (int c = 0; c < 3; c++) add_text(&s, d->text[c][k]);
-    }
-    hash_sha256_add(&s, d->start, d->records * sizeof *d->start);
-    hash_sha256_add(&s, d->length, d->records * sizeof *d->length);
-    hash_sha256_add(&s, d->lead_mask, d->records * sizeof *d->lead_mask);
-    if (d->hash) hash_sha256_add(&s, d->hash, d->records * sizeof *d->hash);
-    for (size_t k = 0; k < d->tasks; k++) {
-        pclr_labels *l = NULL;
-        TRY(pclr_dataset_labels(d, d->task[k], &l, error));
-        add_text(&s, l->task);
-        for (size_t c = 0; c < l->classes; c++) add_text(&s, l->class_name[c]);
-        hash_sha256_add(&s, l->value, l->records * l->classes);
-        pclr_labels_destroy(&l);
-    }
-    hash_sha256_end(&s, digest);
-    hash_hex(digest, sizeof digest, hex);
-    return PCLR_OK;
 }

@@ -10,234 +10,9 @@
 
 #include "base/file.h"
 #include "base/parallel.h"
-#include "dataset/import.h"
-#include "record/deidentify.h"
+#include "dataset/import_job.h"
 
-enum { BATCH_PER_THREAD = 8, THREADS_MAX = 256 };
-
-typedef struct item {
-    pclr_status status;
-    pclr_error error;
-    journal_entry entry; /* texts belong to stored.record, error or the journal */
-    stored_record stored;
-    layout_facts facts, told; /* of the archive's layout; of --labels */
-} item;
-
-typedef struct import_job {
-    const pclr_import_options *options;
-    const pclr_callbacks *callbacks;
-    pclr_import_summary *summary;
-    pclr_record_list *list;
-    size_t begin, end; /* recordings of the list that this shard imports */
-    archive_set archives;
-    size_t *archive_of;
-    convert_target target;
-    converter *converter[THREADS_MAX];
-    int threads;
-    item *item;          /* [batch] */
-    size_t batch, first; /* recordings [first, first + batch) are in work */
-    store *store;
-    journal *journal;
-    size_t resumed; /* recordings from `begin` on that the journal tells of */
-    label_set labels;
-    code_book codes;
-    measure_set measures;
-    pseudonyms pseudonyms;
-    text rejects;
-    size_t left_out, offsets_removed;
-    size_t warnings;
-} import_job;
-
-/* ---- one recording, in any thread ---- */
-
-static void ask_layouts(const import_job *job, size_t index, item *it)
-{
-    const archive *a = &job->archives.archive[job->archive_of[index]];
-    const layout_facts nothing = {.age = NAN, .sex = PCLR_SEX_UNKNOWN, .fold = -1, .row = -1};
-
-    it->facts = it->told = nothing;
-    if (a->layout) a->layout->facts(a->state, job->list->path[index], &it->facts);
-    if (job->archives.labels.layout) job->archives.labels.layout->facts(job->archives.labels.state, job->list->path[index], &it->told);
-}
-
-static void describe(item *it)
-{
-    const stored_record *s = &it->stored;
-    const pclr_record *r = s->record;
-
-    it->entry.length = s->length;
-    it->entry.source_rate = s->source_rate;
-    it->entry.lead_mask = s->lead_mask;
-    it->entry.warnings = (uint32_t)r->warnings;
-    it->entry.hash = s->hash;
-    it->entry.offset_removed = s->offset_removed;
-    it->entry.sex = (uint8_t)r->sex;
-    it->entry.age = r->age;
-    it->entry.patient = r->patient;
-    it->entry.diagnoses = r->diagnoses;
-    it->entry.comments = r->comments;
-    it->entry.time = r->start_time;
-}
-
-static void read_item(import_job *job, size_t index, int thread, item *it)
-{
-    pclr_record *record = NULL;
-    pclr_read_options read = job->options->read;
-
-    read.derive_leads = true;
-    it->status = pclr_record_read(&record, job->list->path[index], &read, &it->error);
-    if (it->status == PCLR_OK) {
-        it->entry.bytes = (int64_t)(record->leads * record->samples * sizeof(int16_t));
-        it->status = convert_record(job->converter[thread], &it->stored, &record, it->facts.lead, &it->error);
-    }
-    pclr_record_destroy(&record);
-    if (it->status == PCLR_OK) {
-        describe(it);
-    } else {
-        it->entry.outcome = JOURNAL_REFUSED;
-        it->entry.reason = it->error.message;
-    }
-}
-
-static pclr_status work(void *user, size_t k, int thread, pclr_error *error)
-{
-    import_job *job = user;
-    item *it = &job->item[k];
-    size_t index = job->first + k;
-
-    (void)error; /* a recording that fails is listed and stops nothing */
-    ask_layouts(job, index, it);
-    if (index - job->begin < job->resumed) {
-        journal_get(job->journal, index - job->begin, &it->entry);
-        it->stored.length = it->entry.length;
-        it->stored.in_file = true;
-    } else if (it->facts.leave_out) {
-        it->entry.outcome = JOURNAL_LEFT_OUT;
-    } else {
-        read_item(job, index, thread, it);
-    }
-    return PCLR_OK;
-}
-
-/* ---- one recording, in order ---- */
-
-static void reject(import_job *job, const char *path, const char *reason)
-{
-    text_add_csv(&job->rejects, path);
-    text_add(&job->rejects, ",");
-    text_add_csv(&job->rejects, reason);
-    text_add(&job->rejects, "\n");
-    job->summary->refused++;
-}
-
-static uint8_t split_from_word(const char *word)
-{
-    if (!word) return PCLR_SPLIT_NONE;
-    if (strcmp(word, "train") == 0) return PCLR_SPLIT_TRAIN;
-    if (strcmp(word, "validation") == 0 || strcmp(word, "val") == 0 || strcmp(word, "valid") == 0) return PCLR_SPLIT_VALIDATION;
-    return strcmp(word, "test") == 0 ? PCLR_SPLIT_TEST : PCLR_SPLIT_NONE;
-}
-
-/* Texts of a row that are made for it. */
-typedef struct row_texts {
-    char id[512], time[40], patient[PSEUDONYM_SIZE];
-} row_texts;
-
-/* What the tables tell goes before what the recording itself tells; --labels before the archive's own. */
-static store_row make_row(const import_job *job, size_t index, const item *it, row_texts *texts)
-{
-    const journal_entry *e = &it->entry;
-    const layout_facts *from[] = {&it->told, &it->facts};
-    store_row row = {.id = texts->id,
-                     .source = job->archives.archive[job->archive_of[index]].source,
-                     .patient = e->patient ? e->patient : "",
-                     .path = job->list->path[index],
-                     .time = texts->time,
-                     .source_rate = e->source_rate,
-                     .age = e->age >= 0 ? e->age : NAN,
-                     .sex = e->sex,
-                     .lead_mask = e->lead_mask,
-                     .fold = -1,
-                     .hash = e->hash,
-                     .told_split = PCLR_SPLIT_NONE};
-
-    layout_record_id(job->list->path[index], texts->id, sizeof texts->id);
-    snprintf(texts->time, sizeof texts->time, "%s", e->time ? e->time : "");
-    for (int k = 1; k >= 0; k--) {
-        if (from[k]->patient[0]) row.patient = from[k]->patient;
-        if (from[k]->age >= 0 && from[k]->age <= 130) row.age = (float)from[k]->age;
-        if (from[k]->sex != PCLR_SEX_UNKNOWN) row.sex = (uint8_t)from[k]->sex;
-        if (from[k]->fold >= 0) row.fold = from[k]->fold;
-        if (from[k]->time && *from[k]->time) snprintf(texts->time, sizeof texts->time, "%s", from[k]->time);
-        if (split_from_word(from[k]->split) != PCLR_SPLIT_NONE) row.told_split = split_from_word(from[k]->split);
-    }
-    if (strlen(texts->time) > 10 && texts->time[10] == ' ') texts->time[10] = 'T';
-    return row;
-}
-
-/* Ids become keyed hashes, dates move with the patient, paths are dropped. */
-static void hide_person(const import_job *job, store_row *row, row_texts *texts)
-{
-    char key[640], time[40];
-
-    snprintf(key, sizeof key, "%s/%s", row->source, row->patient[0] ? row->patient : texts->id);
-    date_shift(texts->time, pseudonym_days(&job->pseudonyms, key), time, sizeof time);
-    snprintf(texts->time, sizeof texts->time, "%s", time);
-    pseudonym_make(&job->pseudonyms, "patient", row->patient[0] ? key : "", texts->patient);
-    pseudonym_make(&job->pseudonyms, "record", texts->id, key);
-    snprintf(texts->id, sizeof texts->id, "%.16s", key);
-    row->patient = texts->patient;
-    row->path = "";
-    row->age = deidentify_age(row->age);
-}
-
-static pclr_status state_labels(import_job *job, size_t index, const item *it, size_t record, pclr_error *error)
-{
-    const archive *a = &job->archives.archive[job->archive_of[index]], *told = &job->archives.labels;
-
-    TRY(header_labels(it->entry.diagnoses, it->entry.comments, record, &job->labels, error));
-    if (a->layout) TRY(a->layout->label(a->state, &it->facts, record, &job->labels, error));
-    return told->layout ? told->layout->label(told->state, &it->told, record, &job->labels, error) : PCLR_OK;
-}
-
-static pclr_status take_imported(import_job *job, size_t index, item *it, pclr_error *error)
-{
-    row_texts texts;
-    size_t record;
-    store_row row = make_row(job, index, it, &texts);
-
-    if (job->options->deidentify) hide_person(job, &row, &texts);
-    TRY(store_append(job->store, &it->stored, &row, &record, error));
-    TRY(state_labels(job, index, it, record, error));
-    job->summary->imported++;
-    job->summary->signal_hours += (double)it->entry.length / job->target.rate / 3600;
-    job->summary->bytes_read += (uint64_t)it->entry.bytes;
-    job->offsets_removed += it->entry.offset_removed;
-    job->warnings += it->entry.warnings;
-    return PCLR_OK;
-}
-
-static pclr_status take(import_job *job, size_t index, item *it, pclr_error *error)
-{
-    if (it->status == PCLR_E_MEMORY) {
-        if (error) *error = it->error;
-        return it->status;
-    }
-    switch (it->entry.outcome) {
-    case JOURNAL_LEFT_OUT:
-        job->left_out++;
-        break;
-    case JOURNAL_REFUSED:
-        reject(job, job->list->path[index], it->entry.reason ? it->entry.reason : "");
-        break;
-    default:
-        TRY(take_imported(job, index, it, error));
-    }
-    if (index - job->begin >= job->resumed) journal_add(job->journal, &it->entry);
-    return PCLR_OK;
-}
-
-/* ---- the whole ---- */
+enum { BATCH_PER_THREAD = 8 };
 
 /* A misspelt rule is told before hours of reading. */
 static pclr_status check_splits(const char *words, pclr_error *error)
@@ -321,7 +96,7 @@ static pclr_status prepare(import_job *job, const char *dataset_path, const char
     TRY(convert_choose_leads(&job->target, o->leads, job->list, &job->archives, job->archive_of, &o->read, error));
     TRY(choose_shard(job, error));
     job->threads = parallel_threads(o->threads);
-    if (job->threads > THREADS_MAX) job->threads = THREADS_MAX;
+    if (job->threads > IMPORT_THREADS_MAX) job->threads = IMPORT_THREADS_MAX;
     for (int t = 0; t < job->threads; t++) TRY(converter_create(&job->converter[t], &job->target, error));
     job->batch = (size_t)job->threads * BATCH_PER_THREAD;
     TRY(mem_alloc(&job->item, job->batch, sizeof *job->item, error));
@@ -335,7 +110,7 @@ static pclr_status take_batch(import_job *job, size_t n, pclr_error *error)
     pclr_status status = PCLR_OK;
 
     for (size_t k = 0; k < n; k++) {
-        if (status == PCLR_OK) status = take(job, job->first + k, &job->item[k], error);
+        if (status == PCLR_OK) status = import_take(job, job->first + k, &job->item[k], error);
         stored_record_reset(&job->item[k].stored);
     }
     return status == PCLR_OK ? journal_flush(job->journal, error) : status;
@@ -354,8 +129,8 @@ static pclr_status run_batches(import_job *job, pclr_error *error)
             return error_set(error, PCLR_E_INTERRUPTED, "import: stopped after %zu of %zu recordings; the same command goes on from there",
                              done, count);
         }
-        for (size_t k = 0; k < n; k++) job->item[k] = (item){.stored = job->item[k].stored};
-        TRY(parallel_for(n, job->threads, work, job, error));
+        for (size_t k = 0; k < n; k++) job->item[k] = (import_item){.stored = job->item[k].stored};
+        TRY(parallel_for(n, job->threads, import_work, job, error));
         TRY(take_batch(job, n, error));
         snprintf(speed, sizeof speed, "%.1f MB/s", 1e-6 * (double)job->summary->bytes_read / fmax(clock_seconds() - begin, 1e-3));
         progress_update(&p, done + n, speed);

@@ -63,6 +63,8 @@ uint64_t convert_hash(const int16_t *sample, size_t count);
  * derivable, in its order, at its rate, rounded to microvolts. `record` is not changed. single: the target's lead that II, else I, else
  * the first channel stands for in a recording with none of the target's leads; NULL: such a recording is refused. */
 pclr_status convert_as_stored(converter *c, const pclr_record *record, const char *single, pclr_record **out, pclr_error *error);
+/* A single lead without a standard name may be known to the archive ("ECG" of a hand-held recorder is lead I); single NULL: it is not. */
+void convert_name_single_lead(pclr_record *record, const char *single);
 /* The leads of the dataset: those named in `wanted` (comma-separated), or what a sample of the recordings has. */
 pclr_status convert_choose_leads(convert_target *target, const char *wanted, const pclr_record_list *list, const archive_set *archives,
                                  const size_t *archive_of, const pclr_read_options *read, pclr_error *error);
