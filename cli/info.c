@@ -275,9 +275,62 @@ static int dataset_info(cli_context *c, const char *path)
 
 /* ---- a model ---- */
 
+/* Metadata in JSON: as it is, or for people without its signs and with numbers of few digits. */
+static void put_object(printer *p, const char *name, const char *json)
+{
+    bool quoted = false;
+
+    if (!json) return;
+    key(p, name);
+    if (p->json) {
+        printf("%s", json);
+        return;
+    }
+    for (const char *c = json; *c;) {
+        char *end = NULL;
+        if (*c == '"') quoted = !quoted;
+        if (!quoted && (*c == '-' || (*c >= '0' && *c <= '9'))) {
+            printf("%.6g", strtod(c, &end));
+            c = end;
+            continue;
+        }
+        if (!quoted && *c == ',')
+            printf(", ");
+        else if (!quoted && *c == ':')
+            printf(" ");
+        else if (!strchr("\"{}[]", *c))
+            putchar(*c);
+        c++;
+    }
+    printf("\n");
+}
+
+/* Classes with the threshold from which each is called. */
+static void put_classes(printer *p, const pclr_model *m)
+{
+    if (p->json) {
+        key(p, "classes");
+        printf("[");
+    }
+    for (size_t k = 0; k < pclr_model_classes(m); k++) {
+        double threshold = pclr_model_threshold(m, k);
+        bool known = threshold == threshold;
+        if (p->json) {
+            printf("%s{\"name\": ", k ? ", " : "");
+            cli_json_string(stdout, pclr_model_class_name(m, k));
+            printf(known ? ", \"threshold\": %.17g}" : ", \"threshold\": null}", threshold);
+        } else {
+            printf("%-14s %s", k ? "" : "classes", pclr_model_class_name(m, k));
+            printf(known ? ", called from a probability of %.3f on\n" : "\n", threshold);
+        }
+    }
+    if (p->json) printf("]");
+}
+
 static int model_info(cli_context *c, const char *path)
 {
-    static const char *const keys[] = {"architecture", "encoder", "task", "classes", "preprocessing", "version"};
+    static const char *const texts[] = {"format", "task", "method", "objective", "dataset", "program"};
+    static const char *const objects[] = {"architecture", "preprocessing", "features", "dataset_form"};
     pclr_error error = {0};
     pclr_model *m = NULL;
     printer p = {cli_json(c), ""};
@@ -285,13 +338,13 @@ static int model_info(cli_context *c, const char *path)
     if (pclr_model_open(&m, path, 1, &error) != PCLR_OK) return cli_fail(c, &error);
     if (p.json) printf("{");
     put_text(&p, "model", path);
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+        if (pclr_model_metadata(m, texts[k])) put_text(&p, texts[k], pclr_model_metadata(m, texts[k]));
+    put_classes(&p, m);
+    if (pclr_model_classes(m)) put_number(&p, "temperature", pclr_model_temperature(m), "");
+    if (pclr_model_metadata(m, "members")) put_object(&p, "members", pclr_model_metadata(m, "members"));
     put_number(&p, "dimensions", (double)pclr_model_dimensions(m), "");
-    put_number(&p, "classes", (double)pclr_model_classes(m), "");
-    for (size_t k = 0; k < pclr_model_classes(m); k++)
-        put_text(&p, p.json ? pclr_model_class_name(m, k) : "class", pclr_model_class_name(m, k));
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-        if (strcmp(keys[k], "classes") != 0 && pclr_model_metadata(m, keys[k])) put_text(&p, keys[k], pclr_model_metadata(m, keys[k]));
-    }
+    for (size_t k = 0; k < sizeof objects / sizeof *objects; k++) put_object(&p, objects[k], pclr_model_metadata(m, objects[k]));
     if (p.json) printf("}\n");
     pclr_model_destroy(&m);
     return CLI_DONE;
@@ -313,9 +366,9 @@ const cli_command cli_info_command = {
     .arguments_min = 1,
     .arguments_max = 1,
     .description = "A dataset: records, sources, leads, tasks with their positives, splits, measurements,\n"
-                   "codes of diagnoses without a class. A recording: format, rate, "
-                   "length, leads, what its\n"
-                   "header tells, what the reader tolerated. A model: classes, size of the embedding, its own description.",
+                   "codes of diagnoses without a class. A recording: format, rate, length, leads, what its\n"
+                   "header tells, what the reader tolerated. A model: classes with their thresholds, temperature, size of\n"
+                   "the embedding, network, the input it needs, how it was trained.",
     .examples = "physioclr info ptbxl.h5\n"
                 "physioclr info archive/JS00001 --json",
     .options = OPTIONS,

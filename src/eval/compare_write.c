@@ -24,7 +24,9 @@ static void heading(text *out, const pclr_comparison *c)
     text_add(
         out,
         "95 %% intervals (%s) and p by paired bootstrap over patients, %zu resamples, p not below %.2g; p of different measures are not\n"
-        "corrected for each other. AUROC of a class: interval and test from DeLong's variance, p corrected by Holm over the classes\n",
+        "corrected for each other. AUROC of a class: interval and p from DeLong's variance widened for few patients, p corrected by Holm "
+        "over\n"
+        "the classes; the published test, which is too sure with few patients, beside it\n",
         first->interval == INTERVAL_BCA ? "BCa" : "percentile", c->resampling.count, smallest_p(c));
 }
 
@@ -81,7 +83,7 @@ static void class_tables(text *out, const pclr_comparison *c, int width)
             write_interval(out, evaluation_of_class(c->evaluation[m], "auroc", k), 26);
             if (m > 0 && d->defined) {
                 signed_interval(out, d->delong.value, d->delong.low, d->delong.high);
-                text_add(out, "  p %.2g (Holm %.2g)", d->delong.p, d->holm);
+                text_add(out, "  p %.2g (Holm %.2g; DeLong's test %.2g)", d->delong.p, d->holm, d->delong.p_wald);
             }
             text_add(out, "\n");
         }

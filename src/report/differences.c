@@ -41,7 +41,9 @@ static void class_table(report_page *p, const pclr_comparison *c)
             difference(&p->out, d->delong.value, d->delong.low, d->delong.high);
             text_add(&p->out, "<td>");
             page_p(&p->out, d->holm, 1e-4);
-            text_add(&p->out, "</td>");
+            text_add(&p->out, "<br><span class=dim>DeLong ");
+            page_p(&p->out, d->delong.p_wald, 1e-4);
+            text_add(&p->out, "</span></td>");
         }
         text_add(&p->out, "</tr>\n");
     }
@@ -82,9 +84,9 @@ void section_differences(report_page *p)
     text_add(&p->out, "<h2>Paired differences</h2>\n<p class=dim>Minus ");
     html_escape(&p->out, page_name(p, 0));
     text_add(&p->out,
-             ", on the same records. By class from DeLong's variance over patients, p corrected by Holm over the classes. Over the classes "
-             "a paired "
-             "bootstrap over patients; with %zu resamples p cannot fall below %.2g, and p of different measures are not corrected for "
+             ", on the same records. By class from DeLong's variance over patients, widened where they are few; p corrected by Holm over "
+             "the classes; below it that of DeLong's test as published, uncorrected. Over the classes a paired bootstrap over patients; "
+             "with %zu resamples p cannot fall below %.2g, and p of different measures are not corrected for "
              "each other. Of Brier scores the smaller is the better.</p>\n",
              c->resampling.count, 2 / ((double)c->resampling.count + 1));
     class_table(p, c);

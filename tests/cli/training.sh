@@ -73,6 +73,16 @@ has err 'trees.rounds'
 expect 3 "$PHYSIOCLR" probe sim.h5 -t nonsense -o none
 has err 'dx'
 
+# a model tells its classes, where each is called and at which temperature, as its metadata has them
+expect 0 "$PHYSIOCLR" info probe/model.safetensors
+has out '^classes .*, called from a probability of 0.[0-9]* on$'
+has out '^architecture .*name xresnet1d.*width 4'
+threshold=$(strings -n 20 probe/model.safetensors | sed -n 's/.*"thresholds":"\[\([0-9.]*\).*/\1/p' | head -n 1)
+[ -n "$threshold" ] || fail "no thresholds in the metadata"
+expect 0 "$PHYSIOCLR" info probe/model.safetensors --json
+has out "\"threshold\": $(printf '%.8s' "$threshold")"
+has out '"architecture": {"name":"xresnet1d"'
+
 # the archive and the dataset give the same recordings; a bad one is left out
 expect 0 "$PHYSIOCLR" predict probe/model.safetensors sim.h5 -o dataset.csv
 expect 0 "$PHYSIOCLR" predict probe/model.safetensors sim -o files.csv
