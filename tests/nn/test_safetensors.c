@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,12 +15,13 @@
 #include "base/memory.h"
 #include "nn/nn.h"
 
-static char path[128];
+static char path[2048];
 
 static int make_path(void **state)
 {
+    const char *under = getenv("TMPDIR");
     (void)state;
-    (void)snprintf(path, sizeof path, "/tmp/physioclr-safetensors-%d", (int)getpid());
+    (void)snprintf(path, sizeof path, "%s/physioclr-safetensors-%d", under && under[0] ? under : "/tmp", (int)getpid());
     return 0;
 }
 

@@ -230,11 +230,12 @@ static void test_moving_average(void **state)
 static void test_saved_and_continued_is_continued(void **state)
 {
     rig whole, part, rest;
-    char path[64];
+    const char *under = getenv("TMPDIR");
+    char path[2048];
     st_writer *w = NULL;
     st_file *f = NULL;
     (void)state;
-    (void)snprintf(path, sizeof path, "/tmp/physioclr-training-%d", (int)getpid());
+    (void)snprintf(path, sizeof path, "%s/physioclr-training-%d", under && under[0] ? under : "/tmp", (int)getpid());
     open_rig(&whole, "auto");
     const float expected = train(&whole, 0, 6);
     open_rig(&part, "auto");
