@@ -4,6 +4,8 @@
 static const cli_option OPTIONS[] = {
     {.name = "config", .letter = 'c', .type = CLI_TEXT, .argument = "STUDY.yaml", .required = true, .help = "the plan"},
     {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "DIR", .required = true, .help = "study folder; run again to go on"},
+    {.name = "tasks", .type = CLI_TEXT, .argument = "LIST", .help = "tasks of the dataset, comma-separated [the plan's]"},
+    {.name = "split", .type = CLI_TEXT, .argument = "NAME", .help = "split of the dataset [the plan's]"},
     {.name = "ablation", .type = CLI_FLAG, .help = "add the plan's first PhysioCLR entry without each of its terms"},
     {.name = NULL},
 };
@@ -28,8 +30,8 @@ static int run(cli_context *c)
 {
     pclr_error error = {0};
     pclr_callbacks callbacks = cli_callbacks(c);
-    if (pclr_study(cli_argument(c, 0), cli_text(c, "config"), cli_text(c, "output"), cli_flag(c, "ablation"), &callbacks, &error) !=
-        PCLR_OK)
+    pclr_study_options options = {cli_text(c, "tasks"), cli_text(c, "split"), cli_flag(c, "ablation")};
+    if (pclr_study(cli_argument(c, 0), cli_text(c, "config"), cli_text(c, "output"), &options, &callbacks, &error) != PCLR_OK)
         return cli_fail(c, &error);
     return print_file(c, cli_text(c, "output"), cli_json(c) ? "study.json" : "study.csv");
 }
@@ -46,7 +48,8 @@ const cli_command cli_study_command = {
         "test part (or validation: evaluate). Finished cells are kept by the hash of all they depend on: a study that was stopped\n"
         "goes on, a plan that grew computes only what is new, and several processes may work in one folder. Writes study.json,\n"
         "study.csv and report.html.",
-    .examples = "physioclr study archive.h5 -c configs/study.yaml -o studies/first",
+    .examples = "physioclr study archive.h5 -c configs/study.yaml -o studies/first\n"
+                "physioclr study icu.h5 -c configs/study.yaml --tasks sepsis --split default -o studies/sepsis",
     .options = OPTIONS,
     .run = run,
 };

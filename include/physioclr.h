@@ -480,9 +480,15 @@ typedef struct pclr_downstream_options {
 PCLR_MUST_USE PCLR_API pclr_status pclr_probe(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *run, const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error);
 /* Trains encoder and head on the labels, early stopping on validation macro AUROC -> run/model.safetensors. */
 PCLR_MUST_USE PCLR_API pclr_status pclr_finetune(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *run, const pclr_callbacks *callbacks, pclr_train_summary *summary, pclr_error *error);
+typedef struct pclr_study_options {
+    const char *tasks; /* comma-separated, in place of the plan's; NULL: the plan's */
+    const char *split; /* in place of the plan's; NULL: the plan's */
+    bool ablation;     /* adds PhysioCLR without each of its terms to the plan */
+} pclr_study_options;
+
 /* objectives x encoders x label fractions x seeds; resumable cell by cell; writes study.json, study.csv and report.html into `folder`.
- * ablation: adds PhysioCLR without each of its terms to the plan. */
-PCLR_MUST_USE PCLR_API pclr_status pclr_study(const char *dataset_path, const char *study_yaml, const char *folder, bool ablation, const pclr_callbacks *callbacks, pclr_error *error);
+ * options may be NULL. */
+PCLR_MUST_USE PCLR_API pclr_status pclr_study(const char *dataset_path, const char *study_yaml, const char *folder, const pclr_study_options *options, const pclr_callbacks *callbacks, pclr_error *error);
 
 /* ---- infer ------------------------------------------------------------------------------------------------ */
 

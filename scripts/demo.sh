@@ -49,8 +49,10 @@ row() {
     printf '  %-44s %s\n' "$2" "$(sed -n 's/^macro AUROC  *//p' "$folder/$1.txt")"
 }
 
-classes=$(awk '/ AUROC by DeLong /{ table = 1; next } NF == 0 { table = 0 } table && $4 != "undefined" { n++ } END { print n }' "$folder"/physioclr.txt)
+# a line like: 184 records of 122 patients, 18 of 26 classes defined
+classes=$(sed -n 's/^[0-9]* records of [0-9]* patients, \([0-9]*\) .*/\1/p' "$folder"/physioclr.txt)
 records=$(sed -n 's/ records of .*//p' "$folder"/physioclr.txt)
+[ -n "$classes" ] && [ -n "$records" ] || { echo "demo: $folder/physioclr.txt does not tell records and classes" >&2 && exit 1; }
 echo
 echo "Macro AUROC of $classes diagnoses and rhythms on $records test records [95 % interval over patients]; linear classifiers of 10 % of the labels:"
 row random "random encoder"

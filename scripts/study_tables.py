@@ -74,7 +74,8 @@ def main():
                 arms_table(rows)
         paired = [r for r in study["paired"] if r["task"] == task]
         if paired and options.input is None:
-            paired_table(paired)
+            paired_table([r for r in paired if r["against"] != "embedding"])
+            paired_table([r for r in paired if r["against"] == "embedding"])
 
 
 if __name__ == "__main__":

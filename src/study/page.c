@@ -218,29 +218,37 @@ static void add_classes_table(text *t, const group *g, size_t count)
     text_add(t, "</table></details>\n");
 }
 
-/* PhysioCLR's best arm less the best rival's, a line a share of labels. */
-static void add_paired(text *t, const json_t *paired, const char *task)
+/* A line of a share of labels: PhysioCLR's arm, a rival, and their difference. */
+static void add_difference(text *t, const json_t *row)
+{
+    double low = group_number(row, "low"), high = group_number(row, "high");
+    text_add(t, "<tr><td>%g %%<td>", 100 * group_number(row, "fraction"));
+    html_escape(t, group_word(row, "arm"));
+    text_add(t, " %.3f<td>", group_number(row, "arm_auroc"));
+    html_escape(t, group_word(row, "rival"));
+    text_add(t, " %.3f<td><b>%+.4f</b><td class=n>%+.4f to %+.4f<td>%s</tr>\n", group_number(row, "rival_auroc"),
+             group_number(row, "difference"), low, high,
+             low > 0    ? "ahead"
+             : high < 0 ? "behind"
+                        : "no difference shown");
+}
+
+/* The lines of a task: the strongest rivals of both sorts, or (embedding) every pretrained rival by its bare embedding. */
+static void add_paired(text *t, const json_t *paired, const char *task, bool embedding)
 {
     bool any = false;
     for (size_t k = 0; k < json_array_size(paired); k++) {
         const json_t *row = json_array_get(paired, k);
-        if (strcmp(group_word(row, "task"), task) != 0) continue;
+        if (strcmp(group_word(row, "task"), task) != 0 || (strcmp(group_word(row, "against"), "embedding") == 0) != embedding) continue;
         if (!any)
-            text_add(t, "<h3>Is PhysioCLR ahead?</h3><table><tr><th>labels<th>PhysioCLR<th>strongest rival<th>difference<th>95 %% "
-                        "interval<th></tr>\n");
+            text_add(t, "%s<table><tr><th>labels<th>PhysioCLR<th>%s<th>difference<th>95 %% interval<th></tr>\n",
+                     embedding ? "<details><summary>Bare embeddings: PhysioCLR against each pretrained rival</summary>"
+                               : "<h3>Is PhysioCLR ahead?</h3>",
+                     embedding ? "rival" : "strongest rival");
         any = true;
-        double low = group_number(row, "low"), high = group_number(row, "high");
-        text_add(t, "<tr><td>%g %%<td>", 100 * group_number(row, "fraction"));
-        html_escape(t, group_word(row, "arm"));
-        text_add(t, " %.3f<td>", group_number(row, "arm_auroc"));
-        html_escape(t, group_word(row, "rival"));
-        text_add(t, " %.3f<td><b>%+.4f</b><td class=n>%+.4f to %+.4f<td>%s</tr>\n", group_number(row, "rival_auroc"),
-                 group_number(row, "difference"), low, high,
-                 low > 0    ? "ahead"
-                 : high < 0 ? "behind"
-                            : "no difference shown");
+        add_difference(t, row);
     }
-    if (any) text_add(t, "</table>\n");
+    if (any) text_add(t, embedding ? "</table></details>\n" : "</table>\n");
 }
 
 pclr_status page_write(const group *g, size_t count, const json_t *paired, const char *folder, pclr_error *error)
@@ -264,7 +272,8 @@ pclr_status page_write(const group *g, size_t count, const json_t *paired, const
         text_add(&t, "</h2>\n");
         add_chart(&t, g + k, end - k);
         add_overview(&t, g + k, end - k);
-        add_paired(&t, paired, g[k].task);
+        add_paired(&t, paired, g[k].task, false);
+        add_paired(&t, paired, g[k].task, true);
         add_rows(&t, g + k, end - k);
         add_classes_table(&t, g + k, end - k);
         k = end;

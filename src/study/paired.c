@@ -59,14 +59,26 @@ static way way_of(const json_t *cells, const json_t *like)
     return w;
 }
 
-/* The best way of a kind on the task and label fraction of `like`; seeds 0: there is none. */
-static way best_way(const json_t *cells, const json_t *kinds, const json_t *like, const char *kind)
+/* Which ways are looked at; NULL: any. */
+typedef struct choice {
+    const char *kind, *arm, *input;
+} choice;
+
+static bool chosen(const choice *want, const json_t *kinds, const json_t *cell)
+{
+    const char *arm = word(cell, "arm");
+    return (!want->kind || strcmp(word(kinds, arm), want->kind) == 0) && (!want->arm || strcmp(arm, want->arm) == 0) &&
+           (!want->input || strcmp(word(cell, "input"), want->input) == 0);
+}
+
+/* The best of the chosen ways on the task and label fraction of `like`; seeds 0: there is none. */
+static way best_way(const json_t *cells, const json_t *kinds, const json_t *like, choice want)
 {
     static const char *const task_key[] = {"task"};
     way best = {.seeds = 0};
     for (size_t k = 0; k < json_array_size(cells); k++) {
         const json_t *cell = json_array_get(cells, k);
-        if (!defined(cell) || !same(cell, like, task_key, 1) || strcmp(word(kinds, word(cell, "arm")), kind) != 0) continue;
+        if (!defined(cell) || !same(cell, like, task_key, 1) || !chosen(&want, kinds, cell)) continue;
         way w = way_of(cells, cell);
         if (best.seeds == 0 || w.mean > best.mean) best = w;
     }
@@ -307,23 +319,38 @@ static bool first_of_group(const json_t *cells, size_t k)
     return true;
 }
 
+/* The best arm of all against the best rival of each sort; then bare embeddings, against each pretrained rival by itself. */
+static pclr_status compare_group(const pclr_dataset *dataset, const json_t *cells, const json_t *kinds, const json_t *like,
+                                 const char *file, json_t *out, pclr_error *error)
+{
+    static const char *const rivals[] = {"pretrained", "simple"};
+    const char *arm;
+    json_t *kind;
+    way ours = best_way(cells, kinds, like, (choice){.kind = "physioclr"});
+    for (int r = 0; r < 2 && ours.seeds > 0; r++) {
+        way theirs = best_way(cells, kinds, like, (choice){.kind = rivals[r]});
+        if (theirs.seeds > 0) TRY(compare_ways(dataset, &ours, &theirs, rivals[r], file, out, error));
+    }
+    ours = best_way(cells, kinds, like, (choice){.kind = "physioclr", .input = "embedding"});
+    if (ours.seeds == 0) return PCLR_OK;
+    json_object_foreach((json_t *)kinds, arm, kind)
+    {
+        if (strcmp(json_string_value(kind), "pretrained") != 0) continue;
+        way theirs = best_way(cells, kinds, like, (choice){.arm = arm, .input = "embedding"});
+        if (theirs.seeds > 0) TRY(compare_ways(dataset, &ours, &theirs, "embedding", file, out, error));
+    }
+    return PCLR_OK;
+}
+
 pclr_status paired_compare(const char *dataset_path, const json_t *cells, const json_t *kinds, const char *file, json_t **out,
                            pclr_error *error)
 {
-    static const char *const rivals[] = {"pretrained", "simple"};
     pclr_dataset *dataset = NULL;
     pclr_status status = PCLR_OK;
     *out = json_array();
     TRY(pclr_dataset_open(&dataset, dataset_path, error));
-    for (size_t k = 0; k < json_array_size(cells) && status == PCLR_OK; k++) {
-        if (!first_of_group(cells, k)) continue;
-        const json_t *cell = json_array_get(cells, k);
-        way ours = best_way(cells, kinds, cell, "physioclr");
-        for (int r = 0; r < 2 && ours.seeds > 0 && status == PCLR_OK; r++) {
-            way theirs = best_way(cells, kinds, cell, rivals[r]);
-            if (theirs.seeds > 0) status = compare_ways(dataset, &ours, &theirs, rivals[r], file, *out, error);
-        }
-    }
+    for (size_t k = 0; k < json_array_size(cells) && status == PCLR_OK; k++)
+        if (first_of_group(cells, k)) status = compare_group(dataset, cells, kinds, json_array_get(cells, k), file, *out, error);
     pclr_dataset_destroy(&dataset);
     return status;
 }

@@ -177,15 +177,17 @@ static pclr_status read_arms(study_plan *plan, const char *path, bool with_ablat
     return PCLR_OK;
 }
 
-pclr_status study_plan_read(study_plan *plan, const char *path, bool ablation, pclr_error *error)
+pclr_status study_plan_read(study_plan *plan, const char *path, const pclr_study_options *options, pclr_error *error)
 {
     const json_t *methods = NULL, *inputs = NULL;
     *plan = (study_plan){0};
     TRY(study_yaml(&plan->root, path, error));
     TRY(check_keys(plan->root, path, plan_keys, PLAN_KEYS, error));
-    if (!json_object_get(plan->root, "tasks"))
+    if (options->tasks) json_object_del(plan->root, "tasks");
+    if (options->split) json_object_set_new(plan->root, "split", json_string(options->split));
+    if (!options->tasks && !json_object_get(plan->root, "tasks"))
         return error_set(error, PCLR_E_ARGUMENT, "%s: tasks: expected a list of the dataset's tasks", path);
-    TRY(list_of(plan->root, path, "tasks", "superclass", &plan->tasks, error));
+    TRY(list_of(plan->root, path, "tasks", options->tasks ? options->tasks : "", &plan->tasks, error));
     TRY(list_of(plan->root, path, "encoders", "default", &plan->encoders, error));
     TRY(list_of(plan->root, path, "methods", "probe", &methods, error));
     TRY(list_of(plan->root, path, "inputs", "embedding", &inputs, error));
@@ -196,7 +198,7 @@ pclr_status study_plan_read(study_plan *plan, const char *path, bool ablation, p
     plan->set = json_object_get(plan->root, "set");
     if (plan->evaluate && strcmp(plan->evaluate, "test") != 0 && strcmp(plan->evaluate, "validation") != 0)
         return error_set(error, PCLR_E_ARGUMENT, "%s: evaluate: found \"%s\", expected test or validation", path, plan->evaluate);
-    return read_arms(plan, path, ablation, methods, inputs, error);
+    return read_arms(plan, path, options->ablation, methods, inputs, error);
 }
 
 void study_plan_free(study_plan *plan)

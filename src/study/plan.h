@@ -48,8 +48,8 @@ typedef struct study_plan {
     const char *evaluate;                                     /* NULL: test where the split has one, else validation */
 } study_plan;
 
-/* ablation: adds its arms whatever the plan says. */
-pclr_status study_plan_read(study_plan *plan, const char *path, bool ablation, pclr_error *error);
+/* What `options` say stands before what the file says. */
+pclr_status study_plan_read(study_plan *plan, const char *path, const pclr_study_options *options, pclr_error *error);
 void study_plan_free(study_plan *plan);
 
 /* yaml_tree.c: a YAML file as a tree of texts, lists and mappings; numbers and truth values stay texts. */

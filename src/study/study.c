@@ -267,11 +267,11 @@ static pclr_status fingerprint_arms(study_plan *plan, pclr_error *error)
     return PCLR_OK;
 }
 
-static pclr_status open_study(study *s, const char *yaml, bool ablation, pclr_error *error)
+static pclr_status open_study(study *s, const char *yaml, const pclr_study_options *options, pclr_error *error)
 {
     pclr_dataset *dataset = NULL;
     pclr_status status;
-    TRY_GOTO(study_plan_read(&s->plan, yaml, ablation, error));
+    TRY_GOTO(study_plan_read(&s->plan, yaml, options, error));
     TRY_GOTO(pclr_dataset_open(&dataset, s->dataset_path, error));
     TRY_GOTO(dataset_fingerprint(dataset, s->fingerprint, error));
     TRY_GOTO(fingerprint_arms(&s->plan, error));
@@ -334,11 +334,12 @@ static pclr_status run_rounds(study *s, pclr_error *error)
     }
 }
 
-pclr_status pclr_study(const char *dataset_path, const char *study_yaml, const char *folder, bool ablation, const pclr_callbacks *callbacks,
-                       pclr_error *error)
+pclr_status pclr_study(const char *dataset_path, const char *study_yaml, const char *folder, const pclr_study_options *options,
+                       const pclr_callbacks *callbacks, pclr_error *error)
 {
+    const pclr_study_options none = {0};
     study s = {.dataset_path = dataset_path, .folder = folder, .callbacks = callbacks, .cells = json_array()};
-    pclr_status status = open_study(&s, study_yaml, ablation, error);
+    pclr_status status = open_study(&s, study_yaml, options ? options : &none, error);
     if (status == PCLR_OK) status = run_rounds(&s, error);
     study_plan_free(&s.plan);
     embeddings_free(&s.kept);

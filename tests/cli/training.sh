@@ -53,6 +53,9 @@ for run in probe tuned; do
     of_training=$(grep '"event":"end"' $run/metrics.jsonl | sed 's/.*"auroc":\([0-9.]*\).*/\1/')
     has out "$(printf '%.5s' "$of_training")"
 done
+# the line that scripts/demo.sh reads
+expect 0 "$PHYSIOCLR" evaluate probe/validation.csv --labels sim.h5 -t dx --split demo:validation
+has out '^[0-9]* records of [0-9]* patients, [0-9]* of 26 classes defined$'
 # boosted trees in the model file: prediction walks them as training did
 status=0
 "$PHYSIOCLR" probe sim.h5 -t dx --input features --set trees.rounds=30 -o trees >out 2>err || status=$?
@@ -115,6 +118,14 @@ grep -q '"against": "simple"' study/study.json || fail "no paired difference"
 grep -q '"against": "pretrained"' study/study.json && fail "a rival out of nothing"
 grep -q 'Is PhysioCLR ahead' study/report.html || fail "no paired difference on the page"
 cp out first
+expect 3 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study --tasks dx,nonsense
+has err 'nonsense'
+expect 3 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study --split nowhere
+has err 'nowhere'
+sed '/^tasks/d' study.yaml >no-tasks.yaml
+expect 0 "$PHYSIOCLR" study sim.h5 -c no-tasks.yaml -o study --tasks dx
+cmp out first || fail "another table from tasks on the command line"
+grep -q 'cell' err && fail "a finished cell was computed again"
 expect 0 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study
 cmp out first || fail "another table"
 grep -q 'cell' err && fail "a finished cell was computed again"
@@ -138,6 +149,20 @@ grep -l '"arm": "continued"' transfer/cells/pretrain-*/cell.json | while read -r
     initial=$(sed -n 's/^ *\(train.\)\{0,1\}initial: *//p' "$(dirname "$cell")/config.yaml" | tr -d \"\')
     grep -q '"arm": "elsewhere"' "$(dirname "$initial")/cell.json" || fail "continued from $initial"
 done
+# bare embeddings against each pretrained rival, beside the strongest of all
+cat >rivals.yaml <<'END'
+tasks: [dx]
+objectives: [physioclr, simclr, vicreg]
+inputs: [embedding, both]
+fractions: [1]
+seeds: [1]
+set: {encoder.width: 4, input.seconds: 2.5, train.batch: 8, train.steps: 2, train.validation_batches: 1}
+END
+expect 0 "$PHYSIOCLR" study sim.h5 -c rivals.yaml -o rivals
+[ "$(grep -c '"against": "embedding"' rivals/study.json)" = 2 ] || fail "not one difference for each rival"
+grep -q '"rival": "vicreg (probe, embedding)"' rivals/study.json || fail "no difference to vicreg by embedding"
+[ "$(grep -c '"against": "pretrained"' rivals/study.json)" = 1 ] || fail "not one strongest rival"
+grep -q 'PhysioCLR against each pretrained rival' rivals/report.html || fail "no such table on the page"
 expect 0 "$PHYSIOCLR" study sim.h5 -c transfer.yaml -o transfer --ablation
 [ "$(wc -l <out)" = 12 ] || fail "ablation: $(cat out)"
 grep -q 'without peak term' out || fail "no arm without the peak term"
