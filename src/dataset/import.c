@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Import: recordings are read and converted by all threads, a batch at a time, and appended by one writer in the order of their
- * paths; memory is that of a batch, whatever the archive's size, and the file is the same whatever the number of threads. What was
- * done is written to a journal, so that an import that was stopped goes on when it is started again.
+ * paths; memory is that of a batch, whatever the archive's size (of long recordings a batch is shorter), and the file is the same whatever
+ * the number of threads. What was done is written to a journal, so that an import that was stopped goes on when it is started again.
  */
 #include <math.h>
 #include <stdio.h>
@@ -105,14 +105,14 @@ static pclr_status prepare(import_job *job, const char *dataset_path, const char
     return open_journal(job, dataset_path, error);
 }
 
-static pclr_status take_batch(import_job *job, size_t n, pclr_error *error)
+/* *taken: the recordings before the first that was put off. */
+static pclr_status take_batch(import_job *job, size_t n, size_t *taken, pclr_error *error)
 {
     pclr_status status = PCLR_OK;
 
-    for (size_t k = 0; k < n; k++) {
-        if (status == PCLR_OK) status = import_take(job, job->first + k, &job->item[k], error);
-        stored_record_reset(&job->item[k].stored);
-    }
+    for (*taken = 0; status == PCLR_OK && *taken < n && !job->item[*taken].put_off; ++*taken)
+        status = import_take(job, job->first + *taken, &job->item[*taken], error);
+    for (size_t k = 0; k < n; k++) stored_record_reset(&job->item[k].stored);
     return status == PCLR_OK ? journal_flush(job->journal, error) : status;
 }
 
@@ -122,7 +122,8 @@ static pclr_status run_batches(import_job *job, pclr_error *error)
     double begin = clock_seconds();
     progress p = progress_begin(job->callbacks, "import", "records", count);
 
-    for (job->first = job->begin; job->first < job->end; job->first += job->batch) {
+    job->first = job->begin;
+    for (size_t taken = 0; job->first < job->end; job->first += taken) {
         size_t left = job->end - job->first, n = left < job->batch ? left : job->batch, done = job->first - job->begin;
         char speed[32];
         if (callbacks_stop(job->callbacks)) {
@@ -130,10 +131,11 @@ static pclr_status run_batches(import_job *job, pclr_error *error)
                              done, count);
         }
         for (size_t k = 0; k < n; k++) job->item[k] = (import_item){.stored = job->item[k].stored};
+        atomic_store(&job->held, 0);
         TRY(parallel_for(n, job->threads, import_work, job, error));
-        TRY(take_batch(job, n, error));
+        TRY(take_batch(job, n, &taken, error));
         snprintf(speed, sizeof speed, "%.1f MB/s", 1e-6 * (double)job->summary->bytes_read / fmax(clock_seconds() - begin, 1e-3));
-        progress_update(&p, done + n, speed);
+        progress_update(&p, done + taken, speed);
     }
     progress_end(&p, NULL);
     return PCLR_OK;

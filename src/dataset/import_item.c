@@ -47,6 +47,7 @@ static void read_item(import_job *job, size_t index, int thread, import_item *it
     if (it->status == PCLR_OK) {
         it->entry.bytes = (int64_t)(record->leads * record->samples * sizeof(int16_t));
         it->status = convert_record(job->converter[thread], &it->stored, &record, it->facts.lead, &it->error);
+        atomic_fetch_add(&job->held, (size_t)it->stored.length * job->target.leads * sizeof *it->stored.sample);
     }
     pclr_record_destroy(&record);
     if (it->status == PCLR_OK) {
@@ -64,6 +65,8 @@ pclr_status import_work(void *user, size_t k, int thread, pclr_error *error)
     size_t index = job->first + k;
 
     (void)error; /* a recording that fails is listed and stops nothing */
+    it->put_off = k > 0 && atomic_load(&job->held) > IMPORT_HELD_MOST;
+    if (it->put_off) return PCLR_OK;
     ask_layouts(job, index, it);
     if (index - job->begin < job->resumed) {
         journal_get(job->journal, index - job->begin, &it->entry);

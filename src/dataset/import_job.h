@@ -3,14 +3,20 @@
 #ifndef PCLR_DATASET_IMPORT_JOB_H
 #define PCLR_DATASET_IMPORT_JOB_H
 
+#include <stdatomic.h>
+
 #include "dataset/import.h"
 #include "record/deidentify.h"
 
-enum { IMPORT_THREADS_MAX = 256 };
+enum {
+    IMPORT_THREADS_MAX = 256,
+    IMPORT_HELD_MOST = 1 << 25 /* bytes of converted samples in hand beyond which no other recording is begun */
+};
 
 typedef struct import_item {
     pclr_status status;
     pclr_error error;
+    bool put_off;        /* to the next batch: enough samples are in hand */
     journal_entry entry; /* texts belong to stored.record, error or the journal */
     stored_record stored;
     layout_facts facts, told; /* of the archive's layout; of --labels */
@@ -29,6 +35,7 @@ typedef struct import_job {
     int threads;
     import_item *item;   /* [batch] */
     size_t batch, first; /* recordings [first, first + batch) are in work */
+    atomic_size_t held;  /* bytes of samples of the batch so far */
     store *store;
     journal *journal;
     size_t resumed; /* recordings from `begin` on that the journal tells of */
