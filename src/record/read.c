@@ -44,15 +44,40 @@ static pclr_status crop(pclr_record *r, const format_input *input, pclr_error *e
     return PCLR_OK;
 }
 
+static bool has_extension(const char *extensions, const char *extension)
+{
+    size_t n = strlen(extension);
+    for (const char *p = extensions; n > 1 && *p; p += strcspn(p, " ")) {
+        while (*p == ' ') p++;
+        if (strncasecmp(p, extension, n) == 0 && (p[n] == ' ' || p[n] == '\0')) return true;
+    }
+    return false;
+}
+
+/* A format of the file's ending may tell what is wrong with it; else its first bytes are shown. */
+static pclr_status refuse_unknown(const format_input *input, pclr_error *error)
+{
+    char begin[24];
+
+    for (size_t k = 0; record_formats[k]; k++) {
+        if (record_formats[k]->refuse && has_extension(record_formats[k]->extensions, path_extension(input->path)))
+            return record_formats[k]->refuse(input, error);
+    }
+    size_t n = input->size < sizeof begin - 1 ? input->size : sizeof begin - 1;
+    for (size_t i = 0; i < n; i++) begin[i] = input->data[i] >= 0x20 && input->data[i] < 0x7f ? (char)input->data[i] : '.';
+    begin[n] = '\0';
+    return error_set(
+        error, PCLR_E_UNSUPPORTED,
+        "%s: byte 0: \"%s\" begins no known format; expected one of those in docs/formats.md; convert it, get it again, or name the "
+        "record by its header",
+        input->path, begin);
+}
+
 static pclr_status read_input(pclr_record **record, const format_input *input, pclr_error *error)
 {
     const record_format *format = record_format_find(input);
 
-    if (!format) {
-        return error_set(error, PCLR_E_UNSUPPORTED,
-                         "%s: no known format; expected one of those in docs/formats.md; convert it, or name the record by its header",
-                         input->path);
-    }
+    if (!format) return refuse_unknown(input, error);
     TRY(format->read(record, input, error));
     pclr_record *r = *record;
     if (!format->reads_window) TRY(crop(r, input, error));
@@ -107,16 +132,6 @@ static pclr_status append(char ***array, size_t *count, size_t *capacity, const 
     TRY(mem_strdup(&(*array)[*count], path, error));
     (*count)++;
     return PCLR_OK;
-}
-
-static bool has_extension(const char *extensions, const char *extension)
-{
-    size_t n = strlen(extension);
-    for (const char *p = extensions; n > 1 && *p; p += strcspn(p, " ")) {
-        while (*p == ' ') p++;
-        if (strncasecmp(p, extension, n) == 0 && (p[n] == ' ' || p[n] == '\0')) return true;
-    }
-    return false;
 }
 
 /* The segments named by a multi-segment header are no records of their own. */

@@ -143,12 +143,12 @@ static void csv_texts(void **state)
     char *text = malloc(4 << 20);
     (void)state;
     memset(text, '1', 4 << 20); /* a line of megabytes */
-    assert_refused(put("h.csv", text, 4 << 20), "");
+    assert_refused(put("h.csv", text, 4 << 20), ":1: line of 4194304 bytes");
     for (size_t k = 0; k < 4 << 20; k++) text[k] = k % 2 ? ',' : '1'; /* two million columns */
-    assert_refused(put("h.csv", text, 4 << 20), "");
-    assert_refused(put("h.csv", "I,II\n1,\0002\n", 10), "");
-    assert_refused(put("h.csv", "I,II\n1,abc\n", 11), "");
-    assert_refused(put("h.csv", "I,II\n", 5), "");
+    assert_refused(put("h.csv", text, 4 << 20), ":1: line of 4194304 bytes");
+    assert_refused(put("h.csv", "I,II\n1,\0002\n", 10), ":2: a zero byte");
+    assert_refused(put("h.csv", "I,II\n1,abc\n", 11), ":1: \"I,II\"");
+    assert_refused(put("h.csv", "I,II\n", 5), ":1: \"I,II\"");
     free(text);
 }
 

@@ -47,15 +47,22 @@ static pclr_status find_rate(const format_input *input, xmlNodePtr set, double *
             bool told = quantity(xml_path(s, "value/increment"), &step, unit, sizeof unit);
             if (told && strcmp(unit, "ms") == 0) step *= 1e-3;
             if (told && strcmp(unit, "us") == 0) step *= 1e-6;
-            if (!told || !(step > 0))
-                return error_set(error, PCLR_E_FORMAT, "%s: sequence %s: no increment; expected a time in s", input->path, code);
+            if (!told || !(step > 0)) {
+                char word[32];
+                xml_attribute(xml_path(s, "value/increment"), "value", word, sizeof word);
+                return error_set(error, PCLR_E_FORMAT, "%s: sequence %s: increment \"%s\"; expected a time above 0; the file is damaged",
+                                 input->path, code, word);
+            }
         } else if (xml_path(s, "value/digits")) {
             (*leads)++;
         }
     }
-    if (!(step > 0)) return error_set(error, PCLR_E_DATA, "%s: no TIME sequence; expected one with the sampling step", input->path);
+    if (!(step > 0))
+        return error_set(error, PCLR_E_DATA, "%s: no TIME sequence; expected one with the sampling step; the document holds no rate",
+                         input->path);
     *rate = round(1 / step * 1e6) / 1e6;
-    return *leads ? PCLR_OK : error_set(error, PCLR_E_DATA, "%s: no lead sequences; expected at least one", input->path);
+    return *leads ? PCLR_OK
+                  : error_set(error, PCLR_E_DATA, "%s: no lead sequences; expected at least one; leave the document out", input->path);
 }
 
 static pclr_status parse_digits(const char *digits, double **value, size_t *count, pclr_error *error)
@@ -89,7 +96,8 @@ static pclr_status read_lead(pclr_record **record, const format_input *input, xm
 
     sequence_code(sequence, code, sizeof code);
     if (!quantity(xml_path(sequence, "value/scale"), &scale, unit, sizeof unit) || !unit_to_millivolt(unit, &millivolt)) {
-        return error_set(error, PCLR_E_DATA, "%s: %s: scale in \"%s\"; expected a voltage such as uV", input->path, code, unit);
+        return error_set(error, PCLR_E_DATA, "%s: %s: scale in \"%s\"; expected a voltage such as uV; correct the unit", input->path, code,
+                         unit);
     }
     if (quantity(xml_path(sequence, "value/origin"), &origin, origin_unit, sizeof origin_unit))
         unit_to_millivolt(origin_unit, &origin_millivolt);
@@ -99,8 +107,8 @@ static pclr_status read_lead(pclr_record **record, const format_input *input, xm
     xmlFree(digits);
     if (status == PCLR_OK && !*record) status = format_new_record(record, input, rate, leads, count, error);
     if (status == PCLR_OK && count != (*record)->samples) {
-        status = error_set(error, PCLR_E_FORMAT, "%s: %s has %zu samples; expected %zu as in the first lead", input->path, code, count,
-                           (*record)->samples);
+        status = error_set(error, PCLR_E_FORMAT, "%s: %s has %zu samples; expected %zu as in the first lead; the file is damaged",
+                           input->path, code, count, (*record)->samples);
     }
     if (status == PCLR_OK) {
         float *out = (*record)->signal + k * count;
@@ -165,4 +173,4 @@ static bool probe_aecg(const format_input *input)
     return xml_begins_with(input, "AnnotatedECG");
 }
 
-const record_format record_format_aecg = {"aecg", ".xml", probe_aecg, read_aecg, false, NULL};
+const record_format record_format_aecg = {"aecg", ".xml", probe_aecg, read_aecg, false, NULL, NULL};

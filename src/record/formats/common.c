@@ -44,15 +44,16 @@ pclr_status base64_decode(const char *path, const char *encoded, size_t limit, u
 
     *size = 0;
     if (length / 4 > limit / 3 + 1)
-        return error_set(error, PCLR_E_FORMAT, "%s: %zu characters of base64; expected at most %zu bytes", path, length, limit);
+        return error_set(error, PCLR_E_FORMAT, "%s: %zu characters of base64; expected at most %zu bytes; the file is damaged", path,
+                         length, limit);
     TRY(mem_alloc(data, length / 4 * 3 + 3, 1, error));
     for (const char *p = encoded; *p && *p != '='; p++) {
         if (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t') continue;
         const char *found = strchr(alphabet, *p);
         if (!found) {
             mem_release(data);
-            return error_set(error, PCLR_E_FORMAT, "%s: character 0x%02x in base64; expected letters, digits, + and /", path,
-                             (unsigned char)*p);
+            return error_set(error, PCLR_E_FORMAT, "%s: character 0x%02x in base64; expected letters, digits, + and /; the file is damaged",
+                             path, (unsigned char)*p);
         }
         bits = bits << 6 | (uint32_t)(found - alphabet);
         held += 6;
@@ -98,7 +99,7 @@ pclr_status array_to_record(pclr_record **record, const format_input *input, con
     if (!(rate > 0)) return error_set(error, PCLR_E_DATA, "%s: no sampling rate in the file; expected one; give it with --fs", input->path);
     if (!unit) return error_set(error, PCLR_E_DATA, "%s: no unit in the file; expected mV, uV, V or nV; give it with --unit", input->path);
     if (!unit_to_millivolt(unit, &millivolt))
-        return error_set(error, PCLR_E_ARGUMENT, "%s: unit \"%s\"; expected mV, uV, V or nV", input->path, unit);
+        return error_set(error, PCLR_E_ARGUMENT, "%s: unit \"%s\"; expected mV, uV, V or nV; correct --unit", input->path, unit);
     TRY(format_new_record(record, input, rate, a->leads, a->samples, error));
     TRY(name_channels(*record, input, a, error));
     for (size_t k = 0; k < a->leads; k++) {

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "record/formats/common.h"
 
-enum { COLUMNS_MAX = RECORD_LEADS_MAX, NAME_MAX_BYTES = 32 };
+enum { COLUMNS_MAX = RECORD_LEADS_MAX, NAME_MAX_BYTES = 32, PROBED = 65536 };
 
 typedef struct number_table {
     double *value; /* [rows][columns] */
@@ -144,7 +144,9 @@ static pclr_status parse_table(number_table *t, const format_input *input, pclr_
         }
         TRY(add_row(t, value, error));
     }
-    return t->rows ? PCLR_OK : error_set(error, PCLR_E_FORMAT, "%s: no rows of numbers found; expected one a sample", input->path);
+    return t->rows ? PCLR_OK
+                   : error_set(error, PCLR_E_FORMAT, "%s: no rows of numbers; expected one a sample; name the file with the samples",
+                               input->path);
 }
 
 /* The first column counts: even steps that rise. *step: its step. */
@@ -229,7 +231,7 @@ static bool heads_samples(const number_table *t, const char **word, const char *
 /* Text of at least three rows of numbers, under an optional line of names that are leads: samples, not labels. */
 static bool looks_like_samples(const format_input *input, number_table *t)
 {
-    const char *p = (const char *)input->data, *end = p + (input->size < 65536 ? input->size : 65536);
+    const char *p = (const char *)input->data, *end = p + (input->size < PROBED ? input->size : PROBED);
     double value[COLUMNS_MAX];
     const char *word[COLUMNS_MAX];
     size_t rows = 0;
@@ -255,10 +257,29 @@ static bool probe_csv(const format_input *input)
 {
     number_table *t = NULL;
 
-    if (memchr(input->data, '\0', input->size < 65536 ? input->size : 65536) || mem_alloc(&t, 1, sizeof *t, NULL) != PCLR_OK) return false;
+    if (memchr(input->data, '\0', input->size < PROBED ? input->size : PROBED) || mem_alloc(&t, 1, sizeof *t, NULL) != PCLR_OK)
+        return false;
     bool accepted = looks_like_samples(input, t);
     mem_free(t);
     return accepted;
 }
 
-const record_format record_format_csv = {"csv", ".csv .txt .tsv", probe_csv, read_csv, false, NULL};
+/* The first line that is none of a table of samples. */
+static pclr_status refuse_csv(const format_input *input, pclr_error *error)
+{
+    const char *p = (const char *)input->data, *end = p + input->size;
+    const char *zero = memchr(p, '\0', input->size), *stop = memchr(p, '\n', input->size);
+    long long line = 1;
+
+    for (const char *q = p; zero && q < zero; q++) line += *q == '\n';
+    if (zero) return error_set(error, PCLR_E_FORMAT, "%s:%lld: a zero byte; expected text; this is no table of numbers", input->path, line);
+    if (!stop) stop = end;
+    if (stop - p >= PROBED)
+        return error_set(error, PCLR_E_FORMAT, "%s:1: line of %zu bytes; expected at most %d; this is no table of one row a sample",
+                         input->path, (size_t)(stop - p), PROBED);
+    return error_set(error, PCLR_E_FORMAT,
+                     "%s:1: \"%.*s\" begins no table of samples; expected names of leads or three rows of numbers; correct the first lines",
+                     input->path, (int)(stop - p < 40 ? stop - p : 40), p);
+}
+
+const record_format record_format_csv = {"csv", ".csv .txt .tsv", probe_csv, read_csv, false, NULL, refuse_csv};

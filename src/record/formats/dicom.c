@@ -162,15 +162,26 @@ static pclr_status find_dataset(const format_input *input, span *dataset, bool *
     }
     *implicit = strcmp(syntax, "1.2.840.10008.1.2") == 0;
     if (!*implicit && strcmp(syntax, "1.2.840.10008.1.2.1") != 0) {
-        return error_set(error, PCLR_E_UNSUPPORTED,
-                         "%s: transfer syntax %s; expected explicit or implicit VR little endian, uncompressed; convert it with dcmconv",
-                         input->path, syntax);
+        return error_set(
+            error, PCLR_E_UNSUPPORTED,
+            "%s: transfer syntax (0002,0010) \"%s\"; expected explicit or implicit VR little endian, uncompressed; convert it with dcmconv",
+            input->path, syntax);
     }
     *dataset = w.rest;
     return PCLR_OK;
 }
 
 /* ---- waveform ---- */
+
+/* The byte of the file at which its elements end, or at which one is not whole. */
+static size_t whole_elements(const format_input *input, span dataset, bool implicit)
+{
+    walk w = {dataset, implicit};
+    element e;
+    while (next_element(&w, &e, 0)) {
+    }
+    return (size_t)(w.rest.data - input->data);
+}
 
 typedef struct waveform {
     span group; /* item of the WaveformSequence */
@@ -197,9 +208,10 @@ static pclr_status open_waveform(const format_input *input, span dataset, bool i
 
     w->implicit = implicit;
     if (!find_item(dataset, implicit, TAG(0x5400, 0x0100), 0, &w->group)) {
-        return error_set(error, PCLR_E_DATA,
-                         "%s: no WaveformSequence (5400,0100); expected an ECG waveform; this is another kind of DICOM object",
-                         input->path);
+        return error_set(error, PCLR_E_DATA, "%s: no WaveformSequence (5400,0100) up to byte %zu of %zu; expected an ECG waveform; %s",
+                         input->path, whole_elements(input, dataset, implicit), input->size,
+                         whole_elements(input, dataset, implicit) < input->size ? "the file is cut off, get it again"
+                                                                                : "this is another kind of DICOM object");
     }
     w->channels = integer_value(w->group, implicit, TAG(0x003a, 0x0005));
     w->samples = integer_value(w->group, implicit, TAG(0x003a, 0x0010));
@@ -213,7 +225,8 @@ static pclr_status open_waveform(const format_input *input, span dataset, bool i
         return error_set(error, PCLR_E_UNSUPPORTED, "%s: samples of %u bits, \"%s\"; expected SS, US, SB, UB or SL; convert it",
                          input->path, w->bits, kind);
     if (!decimal_value(w->group, implicit, TAG(0x003a, 0x001a), &w->rate))
-        return error_set(error, PCLR_E_FORMAT, "%s: no sampling frequency (003a,001a)", input->path);
+        return error_set(error, PCLR_E_FORMAT, "%s: no sampling frequency (003a,001a); expected the rate in Hz; the file is damaged",
+                         input->path);
     TRY(record_check_size(input->path, w->channels, w->samples, error));
     if (!find_element(w->group, implicit, TAG(0x5400, 0x1010), &w->data) || w->data.size / (w->bits / 8) / w->channels < w->samples) {
         return error_set(error, PCLR_E_FORMAT,
@@ -236,7 +249,8 @@ static pclr_status read_channel(pclr_record *r, const format_input *input, const
     double sensitivity, correction = 1, baseline = 0, millivolt;
 
     if (!find_item(w->group, w->implicit, TAG(0x003a, 0x0200), k, &channel))
-        return error_set(error, PCLR_E_FORMAT, "%s: channel %zu has no definition (003a,0200)", input->path, k);
+        return error_set(error, PCLR_E_FORMAT, "%s: channel %zu has no definition (003a,0200); expected one a channel; the file is damaged",
+                         input->path, k);
     if (find_item(channel, w->implicit, TAG(0x003a, 0x0208), 0, &source))
         text_value(source, w->implicit, TAG(0x0008, 0x0104), name, sizeof name);
     if (find_item(channel, w->implicit, TAG(0x003a, 0x0211), 0, &units))
@@ -300,4 +314,4 @@ static bool probe_dicom(const format_input *input)
     return input->size >= 140 && memcmp(input->data + 128, "DICM", 4) == 0;
 }
 
-const record_format record_format_dicom = {"dicom", ".dcm", probe_dicom, read_dicom, false, NULL};
+const record_format record_format_dicom = {"dicom", ".dcm", probe_dicom, read_dicom, false, NULL, NULL};

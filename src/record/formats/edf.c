@@ -63,7 +63,8 @@ static pclr_status parse_fixed_part(const format_input *input, edf_header *h, pc
     TRY(number_field(input, 244, 8, "duration of a data record", &h->duration, error));
     TRY(number_field(input, 252, 4, "number of signals", &value, error));
     if (value < 1 || value > RECORD_LEADS_MAX)
-        return error_set(error, PCLR_E_FORMAT, "%s: byte 252: %g signals; expected 1 to %d", input->path, value, RECORD_LEADS_MAX);
+        return error_set(error, PCLR_E_FORMAT, "%s: byte 252: %g signals; expected 1 to %d; the header is damaged", input->path, value,
+                         RECORD_LEADS_MAX);
     h->signals = (size_t)value;
     if (strncmp(h->reserved, "EDF+D", 5) == 0 || strncmp(h->reserved, "BDF+D", 5) == 0) {
         return error_set(error, PCLR_E_UNSUPPORTED, "%s: %.5s: a recording with gaps; expected a continuous one; convert it to EDF+C",
@@ -76,8 +77,8 @@ static pclr_status parse_fixed_part(const format_input *input, edf_header *h, pc
     }
     if (!(h->duration > 0))
         return error_set(error, PCLR_E_UNSUPPORTED,
-                         "%s: byte 244: data records last %g s; expected a positive time: the file holds only annotations", input->path,
-                         h->duration);
+                         "%s: byte 244: data records last %g s; expected a positive time; the file holds only annotations, leave it out",
+                         input->path, h->duration);
     return PCLR_OK;
 }
 
@@ -95,8 +96,8 @@ static pclr_status parse_signal(const format_input *input, edf_header *h, size_t
     TRY(number_field(input, at + n * 128 + 8 * k, 8, "digital maximum", &s->digital_max, error));
     TRY(number_field(input, at + n * 216 + 8 * k, 8, "samples a data record", &samples, error));
     if (samples < 0 || samples > 1e8)
-        return error_set(error, PCLR_E_FORMAT, "%s: signal %zu (%s): %g samples a data record; that cannot be", input->path, k, s->label,
-                         samples);
+        return error_set(error, PCLR_E_FORMAT, "%s: signal %zu (%s): %g samples a data record; expected 0 to 1e8; the header is damaged",
+                         input->path, k, s->label, samples);
     s->samples = (int64_t)samples;
     s->offset = h->record_samples;
     h->record_samples += s->samples;
@@ -104,8 +105,9 @@ static pclr_status parse_signal(const format_input *input, edf_header *h, size_t
     if (notes || !unit_to_millivolt(s->unit, &s->millivolt)) s->millivolt = 0;
     if (!notes && s->millivolt == 0 && s->unit[0] == '\0' && input->options->unit) unit_to_millivolt(input->options->unit, &s->millivolt);
     if (s->millivolt > 0 && (s->digital_max == s->digital_min || s->physical_max == s->physical_min)) {
-        return error_set(error, PCLR_E_FORMAT, "%s: signal %zu (%s): range %g..%g for %g..%g; expected two different limits", input->path,
-                         k, s->label, s->physical_min, s->physical_max, s->digital_min, s->digital_max);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: signal %zu (%s): range %g..%g for %g..%g; expected two different limits; correct the header", input->path, k,
+                         s->label, s->physical_min, s->physical_max, s->digital_min, s->digital_max);
     }
     return PCLR_OK;
 }
@@ -218,4 +220,4 @@ static bool probe_edf(const format_input *input)
                                                                                     8) == 0);
 }
 
-const record_format record_format_edf = {"edf", ".edf .bdf .rec", probe_edf, read_edf, false, NULL};
+const record_format record_format_edf = {"edf", ".edf .bdf .rec", probe_edf, read_edf, false, NULL, NULL};

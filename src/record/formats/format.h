@@ -25,6 +25,8 @@ typedef struct record_format {
     bool reads_window; /* honours options->first and count itself; else the record is cut afterwards */
     /* Number of recordings in a file that may hold several; NULL: always one. */
     pclr_status (*members)(const format_input *input, char ***member, size_t *count, pclr_error *error);
+    /* Why the probe does not accept a file that has this format's ending and no other's look; NULL: nothing to add. */
+    pclr_status (*refuse)(const format_input *input, pclr_error *error);
 } record_format;
 
 /* The table, in the order of probing; ends with NULL. */

@@ -54,10 +54,13 @@ static pclr_status read_ishne(pclr_record **record, const format_input *input, p
     int leads = le_i16(d + 156), rate = le_i16(d + 272);
     if (leads < 1 || leads > LEADS)
         return error_set(error, PCLR_E_FORMAT, "%s: byte 156: %d leads; expected 1 to 12; the header is damaged", input->path, leads);
-    if (rate < 1) return error_set(error, PCLR_E_FORMAT, "%s: byte 272: rate %d Hz; expected a positive number", input->path, rate);
+    if (rate < 1)
+        return error_set(error, PCLR_E_FORMAT, "%s: byte 272: rate %d Hz; expected a positive number; the header is damaged", input->path,
+                         rate);
     if (offset < HEADER_END || (uint64_t)offset > input->size || variable < 0 || samples < 1) {
-        return error_set(error, PCLR_E_FORMAT, "%s: %lld samples from byte %lld in a file of %zu; the header is damaged", input->path,
-                         (long long)samples, (long long)offset, input->size);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: %lld samples from byte %lld; expected at least one within the file's %zu bytes; the header is damaged",
+                         input->path, (long long)samples, (long long)offset, input->size);
     }
     int64_t there = ((int64_t)input->size - offset) / (2 * leads);
     if (samples == there * leads) samples = there; /* some recorders count the values of all leads */
@@ -70,7 +73,8 @@ static pclr_status read_ishne(pclr_record **record, const format_input *input, p
     for (int k = 0; k < leads; k++) {
         int nanovolt = le_i16(d + 206 + 2 * k);
         if (nanovolt < 1)
-            return error_set(error, PCLR_E_FORMAT, "%s: lead %d: resolution %d nV; expected a positive number", input->path, k, nanovolt);
+            return error_set(error, PCLR_E_FORMAT, "%s: lead %d: resolution %d nV; expected a positive number; the header is damaged",
+                             input->path, k, nanovolt);
         record_set_channel(r, (size_t)k, lead_name(le_i16(d + 158 + 2 * k)));
         for (int64_t i = 0; i < samples; i++) {
             r->signal[k * samples + i] = (float)(le_i16(d + offset + 2 * (i * leads + k)) * (nanovolt * 1e-6));
@@ -78,8 +82,10 @@ static pclr_status read_ishne(pclr_record **record, const format_input *input, p
     }
     if (offset <= (int64_t)input->size && crc16(d + HEADER, (size_t)(offset - HEADER)) != le_u16(d + 8)) {
         if (input->options->strict)
-            return error_set(error, PCLR_E_FORMAT, "%s: the header's checksum is wrong; the file is damaged, or read it without strict",
-                             input->path);
+            return error_set(
+                error, PCLR_E_FORMAT,
+                "%s: byte 8: checksum of the header is wrong; expected the one stored; the file is damaged, or read it without strict",
+                input->path);
         TRY(record_warn(r, error, "the header's checksum is wrong"));
     }
     return read_patient(r, d, error);
@@ -90,4 +96,4 @@ static bool probe_ishne(const format_input *input)
     return input->size >= 10 && memcmp(input->data, "ISHNE1.0", 8) == 0;
 }
 
-const record_format record_format_ishne = {"ishne", ".ecg", probe_ishne, read_ishne, false, NULL};
+const record_format record_format_ishne = {"ishne", ".ecg", probe_ishne, read_ishne, false, NULL, NULL};

@@ -79,8 +79,9 @@ static pclr_status read_matlab4(pclr_record **record, const format_input *input,
     if (!parse_matrix4(input, &m)) return error_set(error, PCLR_E_FORMAT, "%s: no MATLAB-4 matrix; the file is damaged", input->path);
     size_t there = input->size - (size_t)(m.data - input->data);
     if (m.rows > there / m.width / m.columns) {
-        return error_set(error, PCLR_E_FORMAT, "%s: %zu x %zu elements do not fit in the file's %zu bytes; it is cut off", input->path,
-                         m.rows, m.columns, input->size);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: %zu x %zu elements; expected as many as fit in the file's %zu bytes; it is cut off, get it again",
+                         input->path, m.rows, m.columns, input->size);
     }
     TRY(mem_alloc(&value, m.rows * m.columns, sizeof *value, error));
     for (size_t k = 0; k < m.rows * m.columns; k++) value[k] = element4(&m, k);
@@ -246,5 +247,5 @@ static bool probe_matlab5(const format_input *input)
     return input->size >= 128 && memcmp(input->data, "MATLAB ", 7) == 0;
 }
 
-const record_format record_format_matlab4 = {"matlab4", ".mat", probe_matlab4, read_matlab4, false, NULL};
-const record_format record_format_matlab5 = {"matlab5", ".mat", probe_matlab5, read_matlab5, false, NULL};
+const record_format record_format_matlab4 = {"matlab4", ".mat", probe_matlab4, read_matlab4, false, NULL, NULL};
+const record_format record_format_matlab5 = {"matlab5", ".mat", probe_matlab5, read_matlab5, false, NULL, NULL};

@@ -25,9 +25,12 @@ static xmlNodePtr find_rhythm(xmlNodePtr root)
 static pclr_status waveform_rate(const format_input *input, xmlNodePtr waveform, double *rate, pclr_error *error)
 {
     double base, exponent = 0;
+    char word[32];
 
-    if (!xml_number(xml_child(waveform, "SampleBase"), &base))
-        return error_set(error, PCLR_E_FORMAT, "%s: Waveform/SampleBase is no number; expected the rate in Hz", input->path);
+    xml_text(xml_child(waveform, "SampleBase"), word, sizeof word);
+    if (!parse_double(word, &base))
+        return error_set(error, PCLR_E_FORMAT, "%s: Waveform/SampleBase \"%s\"; expected the rate in Hz; the file is damaged", input->path,
+                         word);
     xml_number(xml_child(waveform, "SampleExponent"), &exponent);
     *rate = base * pow(10, exponent);
     return PCLR_OK;
@@ -37,16 +40,17 @@ static pclr_status waveform_rate(const format_input *input, xmlNodePtr waveform,
 static pclr_status read_lead(pclr_record **record, const format_input *input, xmlNodePtr lead, double rate, size_t k, size_t leads,
                              pclr_error *error)
 {
-    char unit[32], name[32];
+    char unit[32], name[32], word[32];
     double step, millivolt;
     uint8_t *data = NULL;
     size_t size = 0;
 
     xml_text(xml_child(lead, "LeadID"), name, sizeof name);
     xml_text(xml_child(lead, "LeadAmplitudeUnits"), unit, sizeof unit);
-    if (!unit_to_millivolt(unit, &millivolt) || !xml_number(xml_child(lead, "LeadAmplitudeUnitsPerBit"), &step)) {
-        return error_set(error, PCLR_E_DATA, "%s: lead %s: LeadAmplitudeUnits \"%s\" or its value a bit; expected MICROVOLTS and a number",
-                         input->path, name, unit);
+    xml_text(xml_child(lead, "LeadAmplitudeUnitsPerBit"), word, sizeof word);
+    if (!unit_to_millivolt(unit, &millivolt) || !parse_double(word, &step)) {
+        return error_set(error, PCLR_E_DATA, "%s: lead %s: \"%s\" %s a bit; expected a number of MICROVOLTS; the file is damaged",
+                         input->path, name, word, unit);
     }
     TRY(format_check_step(input->path, name, step, error));
     xmlChar *encoded = xmlNodeGetContent(xml_child(lead, "WaveFormData"));
@@ -95,7 +99,8 @@ static pclr_status read_document(pclr_record **record, const format_input *input
     size_t leads = 0, k = 0;
 
     if (!rhythm)
-        return error_set(error, PCLR_E_DATA, "%s: no Waveform of type Rhythm; expected one; medians alone are no recording", input->path);
+        return error_set(error, PCLR_E_DATA, "%s: no Waveform of type Rhythm; expected one; medians alone are no recording, leave it out",
+                         input->path);
     TRY(waveform_rate(input, rhythm, &rate, error));
     for (xmlNodePtr l = xml_child(rhythm, "LeadData"); l; l = xml_next(l, "LeadData")) leads++;
     if (leads == 0) return error_set(error, PCLR_E_DATA, "%s: Waveform without LeadData; expected at least one lead", input->path);
@@ -120,4 +125,4 @@ static bool probe_muse(const format_input *input)
     return xml_begins_with(input, "RestingECG");
 }
 
-const record_format record_format_muse = {"muse", ".xml", probe_muse, read_muse, false, NULL};
+const record_format record_format_muse = {"muse", ".xml", probe_muse, read_muse, false, NULL, NULL};

@@ -32,7 +32,8 @@ static pclr_status parse_shape(const char *path, const char *dict, npy_header *h
         }
         h->axis[h->axes++] = (size_t)n;
     }
-    return h->axes ? PCLR_OK : error_set(error, PCLR_E_FORMAT, "%s: no shape in the NPY header; the file is damaged", path);
+    return h->axes ? PCLR_OK
+                   : error_set(error, PCLR_E_FORMAT, "%s: NPY header without shape; expected (samples, leads); the file is damaged", path);
 }
 
 static pclr_status parse_header(const format_input *input, npy_header *h, pclr_error *error)
@@ -43,8 +44,9 @@ static pclr_status parse_header(const format_input *input, npy_header *h, pclr_e
     char *dict = NULL;
 
     if (length > input->size || start > input->size - length || length > 65536) {
-        return error_set(error, PCLR_E_FORMAT, "%s: NPY header of %zu bytes in a file of %zu; it is cut off", input->path, length,
-                         input->size);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: byte 8: NPY header of %zu bytes; expected one that lies in the file of %zu; it is cut off, get it again",
+                         input->path, length, input->size);
     }
     h->data = start + length;
     TRY(mem_strndup(&dict, (const char *)d + start, length, error));
@@ -92,8 +94,9 @@ static pclr_status read_npy(pclr_record **record, const format_input *input, pcl
 
     TRY(parse_header(input, &h, error));
     if (h.axis[0] > (input->size - h.data) / h.width / h.axis[1]) {
-        return error_set(error, PCLR_E_FORMAT, "%s: %zu x %zu elements do not fit in the file's %zu bytes; it is cut off", input->path,
-                         h.axis[0], h.axis[1], input->size);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: %zu x %zu elements; expected as many as fit in the file's %zu bytes; it is cut off, get it again",
+                         input->path, h.axis[0], h.axis[1], input->size);
     }
     size_t count = h.axis[0] * h.axis[1];
     TRY(mem_alloc(&value, count, sizeof *value, error));
@@ -115,4 +118,4 @@ static bool probe_npy(const format_input *input)
     return input->size >= 10 && memcmp(input->data, "\x93NUMPY", 6) == 0;
 }
 
-const record_format record_format_npy = {"npy", ".npy", probe_npy, read_npy, false, NULL};
+const record_format record_format_npy = {"npy", ".npy", probe_npy, read_npy, false, NULL, NULL};

@@ -145,31 +145,40 @@ static pclr_status describe(const format_input *input, xmlNodePtr root, sierra *
     xml_text(xml_path(root, "documentinfo/documenttype"), type, sizeof type);
     xml_text(xml_path(root, "documentinfo/documentversion"), version, sizeof version);
     if (strcmp(type, "SierraECG") != 0 && strcmp(type, "PhilipsECG") != 0)
-        return error_set(error, PCLR_E_UNSUPPORTED, "%s: document type \"%s\"; expected SierraECG or PhilipsECG", input->path, type);
+        return error_set(error, PCLR_E_UNSUPPORTED, "%s: document type \"%s\"; expected SierraECG or PhilipsECG; export it as one of them",
+                         input->path, type);
     if (strcmp(version, "1.03") != 0 && strncmp(version, "1.04", 4) != 0)
-        return error_set(error, PCLR_E_UNSUPPORTED, "%s: document version \"%s\"; expected 1.03 or 1.04", input->path, version);
+        return error_set(error, PCLR_E_UNSUPPORTED, "%s: document version \"%s\"; expected 1.03 or 1.04; export it as one of them",
+                         input->path, version);
     xmlNodePtr signal = xml_find(root, "signalcharacteristics");
     s->waveforms = xml_find(root, "parsedwaveforms");
     if (!signal || !s->waveforms)
         return error_set(error, PCLR_E_DATA,
                          "%s: no signalcharacteristics or parsedwaveforms; expected the waveforms; the document holds none", input->path);
-    if (!xml_number(xml_child(signal, "samplingrate"), &s->rate))
-        return error_set(error, PCLR_E_FORMAT, "%s: signalcharacteristics/samplingrate is no number", input->path);
+    xml_text(xml_child(signal, "samplingrate"), word, sizeof word);
+    if (!parse_double(word, &s->rate))
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: signalcharacteristics/samplingrate \"%s\"; expected the rate in Hz; the file is damaged", input->path, word);
     xmlNodePtr resolution = xml_child(signal, "signalresolution") ? xml_child(signal, "signalresolution") : xml_child(signal, "resolution");
-    if (!xml_number(resolution, &s->microvolt))
-        return error_set(error, PCLR_E_FORMAT, "%s: signalcharacteristics/signalresolution is no number; expected microvolts a step",
-                         input->path);
+    xml_text(resolution, word, sizeof word);
+    if (!parse_double(word, &s->microvolt))
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: signalcharacteristics/signalresolution \"%s\"; expected microvolts a step; the file is damaged", input->path,
+                         word);
     TRY(format_check_step(input->path, "signalresolution", s->microvolt, error));
     if (!xml_number(xml_child(signal, "numberchannelsvalid"), &channels) || channels < 1 || channels > LEADS_MAX) {
-        return error_set(error, PCLR_E_FORMAT, "%s: signalcharacteristics/numberchannelsvalid: %g; expected 1 to %d", input->path, channels,
-                         LEADS_MAX);
+        return error_set(error, PCLR_E_FORMAT, "%s: signalcharacteristics/numberchannelsvalid: %g; expected 1 to %d; the file is damaged",
+                         input->path, channels, LEADS_MAX);
     }
     xml_attribute(s->waveforms, "durationperchannel", word, sizeof word);
     if (!parse_double(word, &s->milliseconds) || !(s->milliseconds > 0))
-        return error_set(error, PCLR_E_FORMAT, "%s: parsedwaveforms durationperchannel \"%s\"; expected milliseconds", input->path, word);
+        return error_set(error, PCLR_E_FORMAT, "%s: parsedwaveforms durationperchannel \"%s\"; expected milliseconds; the file is damaged",
+                         input->path, word);
     double samples = s->milliseconds * s->rate / 1000;
     if (!(samples >= 1 && samples <= SAMPLES_MAX))
-        return error_set(error, PCLR_E_FORMAT, "%s: %g samples a lead; expected 1 to %d", input->path, samples, SAMPLES_MAX);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: parsedwaveforms durationperchannel: %g samples a lead; expected 1 to %d; the file is damaged", input->path,
+                         samples, SAMPLES_MAX);
     s->samples = (size_t)(samples + 0.5);
     s->leads = (size_t)channels;
     TRY(record_check_expansion(input->path, s->samples * s->leads, input->size, error));
@@ -196,7 +205,9 @@ static pclr_status name_leads(pclr_record *r, const format_input *input, const s
     mem_free(name);
     if (k == r->leads) return PCLR_OK;
     if (r->leads > PCLR_LEAD_STANDARD)
-        return error_set(error, PCLR_E_DATA, "%s: %zu leads but %zu labels; expected a label a lead", input->path, r->leads, k);
+        return error_set(error, PCLR_E_DATA,
+                         "%s: parsedwaveforms leadlabels: %zu leads but %zu labels; expected a label a lead; the file is damaged",
+                         input->path, r->leads, k);
     for (k = 0; k < r->leads; k++)
         record_set_channel(r, k, pclr_lead_name((pclr_lead)k)); /* 1.03 has no labels: the order is the standard's */
     return PCLR_OK;
@@ -231,7 +242,8 @@ static pclr_status decode_waveforms(const format_input *input, const sierra *s, 
     if (status == PCLR_OK && strcmp(s->compress, "XLI") == 0) {
         status = decode_xli(input, data, size, raw, s->leads, s->samples, error);
     } else if (status == PCLR_OK && s->compress[0]) {
-        status = error_set(error, PCLR_E_UNSUPPORTED, "%s: compression \"%s\"; expected XLI or none", input->path, s->compress);
+        status =
+            error_set(error, PCLR_E_UNSUPPORTED, "%s: compression \"%s\"; expected XLI or none; export it so", input->path, s->compress);
     } else if (status == PCLR_OK && size < 2 * count) {
         status =
             error_set(error, PCLR_E_FORMAT, "%s: %zu bytes of samples; expected %zu; the file is cut off", input->path, size, 2 * count);
@@ -272,4 +284,4 @@ static bool probe_philips(const format_input *input)
     return xml_begins_with(input, "restingecgdata");
 }
 
-const record_format record_format_philips = {"philips", ".xml", probe_philips, read_philips, false, NULL};
+const record_format record_format_philips = {"philips", ".xml", probe_philips, read_philips, false, NULL, NULL};

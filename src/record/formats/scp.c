@@ -4,6 +4,7 @@
  * own), with first or second differences, with the reference beat of section 5 taken away or not. Bimodal compression is refused by name.
  */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,9 +59,16 @@ static void default_table(huffman_table *t)
     t->code[t->codes++] = (huffman_code){10, 26, false, 0, 0x3ff};
 }
 
-static pclr_status damaged(const scp *s, int section, const char *what, pclr_error *error)
+/* "FOUND; expected ...", printf style */
+static pclr_status __attribute__((format(printf, 4, 5))) damaged(const scp *s, int section, pclr_error *error, const char *what, ...)
 {
-    return error_set(error, PCLR_E_FORMAT, "%s: section %d: %s; the file is damaged", s->input->path, section, what);
+    char found[200];
+    va_list arguments;
+
+    va_start(arguments, what);
+    vsnprintf(found, sizeof found, what, arguments);
+    va_end(arguments);
+    return error_set(error, PCLR_E_FORMAT, "%s: section %d: %s; the file is damaged", s->input->path, section, found);
 }
 
 static pclr_status read_tables(scp *s, pclr_error *error)
@@ -76,19 +84,21 @@ static pclr_status read_tables(scp *s, pclr_error *error)
         default_table(&s->table[0]);
         return PCLR_OK;
     }
-    if (count < 1 || count > TABLES_MAX) return damaged(s, 2, "number of Huffman tables out of range (1 to 8)", error);
+    if (count < 1 || count > TABLES_MAX) return damaged(s, 2, error, "%u Huffman tables; expected 1 to %d", count, TABLES_MAX);
     for (s->tables = 0; s->tables < count; s->tables++) {
         huffman_table *t = &s->table[s->tables];
-        if (at + 2 > p.size) return damaged(s, 2, "Huffman tables are cut off", error);
+        if (at + 2 > p.size) return damaged(s, 2, error, "%zu Huffman tables in %zu bytes; expected %u", s->tables, p.size, count);
         t->codes = le_u16(p.data + at);
         at += 2;
         if (t->codes < 1 || t->codes > CODES_MAX || at + 9 * t->codes > p.size)
-            return damaged(s, 2, "number of Huffman codes out of range", error);
+            return damaged(s, 2, error, "table %zu of %zu Huffman codes; expected 1 to %d within the section's %zu bytes", s->tables + 1,
+                           t->codes, CODES_MAX, p.size);
         for (size_t k = 0; k < t->codes; k++, at += 9) {
             const uint8_t *d = p.data + at;
             t->code[k] = (huffman_code){d[0], d[1], d[2] == 0, le_i16(d + 3), le_u32(d + 5)};
             if (d[0] < 1 || d[0] > 32 || d[1] < d[0] || d[1] - d[0] > 16)
-                return damaged(s, 2, "a Huffman code of impossible length", error);
+                return damaged(s, 2, error, "Huffman code %zu of %u bits with %u before it; expected 1 to 32 and at most 16 more", k + 1,
+                               d[1], d[0]);
         }
     }
     return PCLR_OK;
@@ -184,17 +194,19 @@ static pclr_status read_leads(scp *s, pclr_error *error)
 {
     part p = s->section[3];
 
-    if (p.size < 2) return damaged(s, 3, "no lead definitions", error);
+    if (p.size < 2) return damaged(s, 3, error, "%zu bytes of lead definitions; expected at least 11", p.size);
     s->leads = p.data[0];
     s->reference = p.data[1] & 1;
-    if (s->leads < 1 || s->leads > LEADS_MAX || 2 + 9 * s->leads > p.size) return damaged(s, 3, "more leads announced than defined", error);
+    if (s->leads < 1 || s->leads > LEADS_MAX || 2 + 9 * s->leads > p.size)
+        return damaged(s, 3, error, "%zu leads in %zu bytes; expected 1 to %d, nine bytes each", s->leads, p.size, LEADS_MAX);
     for (size_t k = 0; k < s->leads; k++) {
         const uint8_t *d = p.data + 2 + 9 * k;
         s->first[k] = le_u32(d);
         s->last[k] = le_u32(d + 4);
         s->lead_id[k] = d[8];
         if (s->last[k] < s->first[k] || s->first[k] != s->first[0])
-            return damaged(s, 3, "leads that do not begin together, or end before they begin", error);
+            return damaged(s, 3, error, "lead %zu from sample %u to %u; expected from %u on, as the first", k + 1, s->first[k], s->last[k],
+                           s->first[0]);
     }
     return PCLR_OK;
 }
@@ -223,17 +235,20 @@ static pclr_status open_block(const scp *s, int section, block *b, pclr_error *e
     part p = s->section[section];
     size_t at = 6 + 2 * s->leads;
 
-    if (p.size < at) return damaged(s, section, "cut off in its head", error);
+    if (p.size < at) return damaged(s, section, error, "%zu bytes; expected a head of %zu", p.size, at);
     b->nanovolt = le_u16(p.data);
     b->microseconds = le_u16(p.data + 2);
     b->differences = p.data[4];
     b->bimodal = p.data[5];
     if (b->nanovolt <= 0 || b->microseconds <= 0 || b->differences > 2)
-        return damaged(s, section, "no amplitude, sample time or known order of differences", error);
+        return damaged(s, section, error, "%g nV a step, %g us a sample, differences of order %d; expected above 0, above 0, 0 to 2",
+                       b->nanovolt, b->microseconds, b->differences);
     for (size_t k = 0; k < s->leads; k++) {
         b->bytes[k] = le_u16(p.data + 6 + 2 * k);
         b->lead[k] = p.data + at;
-        if (b->bytes[k] > p.size - at) return damaged(s, section, "a lead is longer than the section", error);
+        if (b->bytes[k] > p.size - at)
+            return damaged(s, section, error, "lead %zu of %zu bytes; expected at most the %zu that are left", k + 1, b->bytes[k],
+                           p.size - at);
         at += b->bytes[k];
     }
     return PCLR_OK;
@@ -246,21 +261,23 @@ static pclr_status add_reference(const scp *s, const block *rhythm, size_t lead,
     block beat;
     int32_t *reference = NULL;
 
-    if (p.size < 6) return damaged(s, 4, "no beat positions although the reference beat was taken away", error);
+    if (p.size < 6) return damaged(s, 4, error, "%zu bytes; expected the places of beats, the reference beat was taken away", p.size);
     TRY(open_block(s, 5, &beat, error));
     size_t length = (size_t)(le_u16(p.data) * 1000.0 / beat.microseconds), beats = le_u16(p.data + 4);
     int64_t centre = le_u16(p.data + 2);
     if (length < 1 || length > 1 << 16 || beats > (p.size - 6) / 14)
-        return damaged(s, 4, "reference beat or beat positions of impossible length", error);
+        return damaged(s, 4, error, "reference beat of %zu samples, %zu beats in %zu bytes; expected 1 to 65536, 14 bytes a beat", length,
+                       beats, p.size);
     if (beat.microseconds != rhythm->microseconds) {
         return error_set(error, PCLR_E_UNSUPPORTED,
-                         "%s: reference beat and rhythm have different sample times (%g and %g us); expected one", s->input->path,
-                         beat.microseconds, rhythm->microseconds);
+                         "%s: reference beat and rhythm have different sample times (%g and %g us); expected one; export the recording "
+                         "without compression",
+                         s->input->path, beat.microseconds, rhythm->microseconds);
     }
     TRY(mem_alloc(&reference, length, sizeof *reference, error));
     pclr_status status = decode_values(s, beat.lead[lead], beat.bytes[lead], reference, length)
                              ? PCLR_OK
-                             : damaged(s, 5, "the reference beat is cut off", error);
+                             : damaged(s, 5, error, "lead %zu of the reference beat ends early; expected %zu samples", lead + 1, length);
     if (status == PCLR_OK) sum_differences(reference, length, beat.differences);
     for (size_t k = 0; status == PCLR_OK && k < beats; k++) {
         const uint8_t *d = p.data + 6 + 14 * k;
@@ -284,7 +301,7 @@ static pclr_status read_rhythm(pclr_record **record, scp *s, pclr_error *error)
 
     TRY(open_block(s, 6, &b, error));
     if (b.bimodal)
-        return error_set(error, PCLR_E_UNSUPPORTED, "%s: bimodal compression; expected none; export the recording without it",
+        return error_set(error, PCLR_E_UNSUPPORTED, "%s: section 6: bimodal compression; expected none; export the recording without it",
                          s->input->path);
     uint32_t announced = s->last[0] - s->first[0] + 1;
     size_t samples = announced;
@@ -293,13 +310,14 @@ static pclr_status read_rhythm(pclr_record **record, scp *s, pclr_error *error)
     }
     /* A Huffman code has at least one bit. */
     for (size_t k = 0; k < s->leads; k++) {
-        if (s->tables && samples > 8 * b.bytes[k]) return damaged(s, 6, "more samples announced than bits", error);
+        if (s->tables && samples > 8 * b.bytes[k])
+            return damaged(s, 6, error, "lead %zu: %zu samples in %zu bytes; expected at least a bit a sample", k + 1, samples, b.bytes[k]);
     }
     TRY(format_new_record(record, s->input, round(1e9 / b.microseconds) / 1e3, s->leads, samples, error));
     TRY(mem_alloc(&value, samples, sizeof *value, error));
     for (size_t k = 0; status == PCLR_OK && k < s->leads; k++) {
         if (!decode_values(s, b.lead[k], b.bytes[k], value, samples)) {
-            status = damaged(s, 6, "a lead is cut off or holds an unknown code", error);
+            status = damaged(s, 6, error, "lead %zu ends early or holds an unknown code; expected %zu samples", k + 1, samples);
             break;
         }
         sum_differences(value, samples, b.differences);
@@ -363,4 +381,4 @@ static bool probe_scp(const format_input *input)
            (le_u16(d + 22) == 0 && le_u32(d + 24) == le_u32(d + 10) && le_u32(d + 28) <= 7 && le_u32(d + 10) >= 26);
 }
 
-const record_format record_format_scp = {"scp", ".scp", probe_scp, read_scp, false, NULL};
+const record_format record_format_scp = {"scp", ".scp", probe_scp, read_scp, false, NULL, NULL};

@@ -67,11 +67,13 @@ static pclr_status read_ids(tracings *t, const char *path, pclr_error *error)
     bool matches =
         H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, extent, NULL) == 1 && extent[0] == t->extent[0];
     H5Sclose(space);
-    pclr_status status = matches ? mem_alloc(&t->id, (size_t)extent[0], sizeof *t->id, error)
-                                 : error_set(error, PCLR_E_FORMAT, "%s: exam_id has %llu entries; expected %llu", path,
-                                             (unsigned long long)extent[0], (unsigned long long)t->extent[0]);
+    pclr_status status =
+        matches ? mem_alloc(&t->id, (size_t)extent[0], sizeof *t->id, error)
+                : error_set(error, PCLR_E_FORMAT, "%s: exam_id has %llu entries; expected %llu as tracings; the file is damaged", path,
+                            (unsigned long long)extent[0], (unsigned long long)t->extent[0]);
     if (status == PCLR_OK) QUIET(result = H5Dread(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, t->id));
-    if (status == PCLR_OK && result < 0) status = error_set(error, PCLR_E_FORMAT, "%s: exam_id cannot be read as numbers", path);
+    if (status == PCLR_OK && result < 0)
+        status = error_set(error, PCLR_E_FORMAT, "%s: exam_id holds no numbers; expected one a recording; the file is damaged", path);
     H5Dclose(set);
     return status;
 }
@@ -94,8 +96,9 @@ static pclr_status open_tracings(tracings *t, const format_input *input, pclr_er
     if (rank == 3) H5Sget_simple_extent_dims(space, t->extent, NULL);
     H5Sclose(space);
     if (rank != 3 || t->extent[2] != LEADS || t->extent[0] > 1U << 30) {
-        return error_set(error, PCLR_E_FORMAT, "%s: tracings has %d axes, the last of %llu; expected [records][samples][12]", path, rank,
-                         (unsigned long long)t->extent[2]);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: tracings has %d axes, the last of %llu; expected [records][samples][12]; this is another HDF5 file", path,
+                         rank, (unsigned long long)t->extent[2]);
     }
     if (t->extent[1] > RECORD_VALUES_MAX || t->extent[0] * t->extent[1] > UINT64_MAX / LEADS)
         return error_set(error, PCLR_E_FORMAT, "%s: tracings of %llu samples; that cannot be; the file is damaged", path,
@@ -172,8 +175,8 @@ static pclr_status read_tracings(pclr_record **record, const format_input *input
         int64_t row = find_member(&t, input->member);
         status = row >= 0 ? read_row(record, input, &t, row, error)
                           : error_set(error, PCLR_E_ARGUMENT,
-                                      "%s: holds %llu recordings; expected one to be named as FILE#EXAM_ID; found \"%s\"", input->path,
-                                      (unsigned long long)t.extent[0], input->member ? input->member : "");
+                                      "%s: exam_id \"%s\" is none of its %llu recordings; expected FILE#EXAM_ID; name one", input->path,
+                                      input->member ? input->member : "", (unsigned long long)t.extent[0]);
     }
     close_tracings(&t);
     return status;
@@ -204,4 +207,4 @@ static bool probe_tracings(const format_input *input)
     return input->size >= 8 && memcmp(input->data, "\x89HDF\r\n\x1a\n", 8) == 0;
 }
 
-const record_format record_format_tracings = {"tracings", ".hdf5 .h5", probe_tracings, read_tracings, false, list_tracings};
+const record_format record_format_tracings = {"tracings", ".hdf5 .h5", probe_tracings, read_tracings, false, list_tracings, NULL};

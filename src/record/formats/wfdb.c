@@ -202,4 +202,4 @@ static bool probe_wfdb(const format_input *input)
     return p + n < end && isdigit((unsigned char)p[n]) && letters;
 }
 
-const record_format record_format_wfdb = {"wfdb", ".hea", probe_wfdb, read_wfdb, true, NULL};
+const record_format record_format_wfdb = {"wfdb", ".hea", probe_wfdb, read_wfdb, true, NULL, NULL};

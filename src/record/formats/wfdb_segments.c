@@ -27,8 +27,8 @@ static pclr_status read_header_beside(wfdb_header *h, char **path, const format_
     TRY_GOTO(wfdb_header_parse(h, *path, data, size, input->options->strict, error));
     if (h->segments) {
         wfdb_header_free(h);
-        status = error_set(error, PCLR_E_FORMAT, "%s: segment %s has segments of its own; expected an ordinary record; correct the header",
-                           input->path, name);
+        status =
+            error_set(error, PCLR_E_FORMAT, "segment %s has segments of its own; expected an ordinary record; correct the header", name);
     }
 done:
     mem_free(data);

@@ -33,9 +33,11 @@ pclr_status xml_open(xmlDocPtr *document, const format_input *input, pclr_error 
 {
     *document = NULL;
     if (input->size > INT_MAX / 2)
-        return error_set(error, PCLR_E_FORMAT, "%s: %zu bytes of XML; expected less than a gigabyte", input->path, input->size);
+        return error_set(error, PCLR_E_FORMAT, "%s: %zu bytes of XML; expected less than a gigabyte; this is no recording", input->path,
+                         input->size);
     if (declares_entities(input))
-        return error_set(error, PCLR_E_FORMAT, "%s: declares XML entities; expected none; they are refused for safety", input->path);
+        return error_set(error, PCLR_E_FORMAT,
+                         "%s: declares XML entities; expected none, they are refused for safety; take the declarations out", input->path);
     xmlParserCtxtPtr parser = xmlNewParserCtxt();
     if (!parser) return error_memory(error, 0);
     parser->sax->error = ignore_message;
@@ -43,10 +45,14 @@ pclr_status xml_open(xmlDocPtr *document, const format_input *input, pclr_error 
     xmlDocPtr d = xmlCtxtReadMemory(parser, (const char *)input->data, (int)input->size, NULL, NULL,
                                     XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
     int line = parser->lastError.line;
+    char what[128];
+    snprintf(what, sizeof what, "%s", parser->lastError.message ? parser->lastError.message : "no element");
+    what[strcspn(what, "\n")] = '\0';
     xmlFreeParserCtxt(parser);
     if (!d || !xmlDocGetRootElement(d)) {
         if (d) xmlFreeDoc(d);
-        return error_set(error, PCLR_E_FORMAT, "%s:%d: not well-formed XML; the file is damaged", input->path, line);
+        return error_set(error, PCLR_E_FORMAT, "%s:%d: %s; expected well-formed XML; the file is damaged, get it again", input->path, line,
+                         what);
     }
     *document = d;
     return PCLR_OK;
