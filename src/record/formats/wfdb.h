@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * WFDB records: a text header (.hea) and signal files (PhysioNet WFDB Applications Guide, header(5), signal(5), annot(5)).
- * wfdb_header.c reads the header, wfdb_signal.c and wfdb_flac.c what signal files hold, wfdb_annotation.c the marks, wfdb_write.c writes.
+ * wfdb_header.c reads the header, wfdb_signal.c (samples: wfdb_samples.c, wfdb_16.c) and wfdb_flac.c what signal files hold,
+ * wfdb_annotation.c the marks, wfdb_write.c writes.
  */
 #ifndef PCLR_RECORD_FORMATS_WFDB_H
 #define PCLR_RECORD_FORMATS_WFDB_H
@@ -75,6 +76,10 @@ pclr_status wfdb_group_frames(const wfdb_group *group, int64_t *frames, pclr_err
 /* The same two for the FLAC-coded formats 508, 516, 524. */
 pclr_status wfdb_flac_read(wfdb_group *group, int64_t first, int64_t frames, bool *missing, pclr_error *error);
 pclr_status wfdb_flac_frames(const wfdb_group *group, int64_t *samples, pclr_error *error);
+enum { WFDB_RUN = 8192 }; /* raw samples that are worked on at a time: 32 KB, stays in the first-level cache */
+/* Format 16 with one sample of each signal a frame and every sample wanted, the usual case, in a faster way. */
+bool wfdb_16_takes(const wfdb_group *group, int64_t first, int64_t end);
+pclr_status wfdb_16_read(wfdb_group *group, int64_t first, int64_t frames, bool *missing, pclr_error *error);
 /* n raw samples of a signal, the first of which has index `index`. Returns whether one was missing. */
 bool wfdb_sink_put(wfdb_sink *sink, int64_t index, const int32_t *raw, size_t n, int format);
 
