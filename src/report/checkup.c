@@ -13,24 +13,28 @@ static void add_counts(text *out, const pclr_checkup *c)
     const pclr_check_summary *s = &c->summary;
 
     text_add(out, "<p>%zu recordings, %zu readable, <b>%zu without findings</b>.</p>\n", s->found, s->readable, s->clean);
-    text_add(out, "<div class=scroll><table><thead><tr><th>finding<th>recordings<th>share</thead><tbody>\n");
+    text_add(out, "<div class=scroll><table class=counts><thead><tr><th>finding<th>recordings<th>share</thead><tbody>\n");
     for (size_t k = 0; k < PCLR_FINDINGS; k++) {
         if (s->records[k] == 0) continue;
-        text_add(out, "<tr><td><a href='#%s'>%s</a>: %s<td>%zu<td>%.1f %%\n", pclr_finding_name(k), pclr_finding_name(k),
-                 pclr_finding_meaning(k), s->records[k], 100 * (double)s->records[k] / (double)s->found);
+        double percent = 100 * (double)s->records[k] / (double)s->found;
+        text_add(out, "<tr><td><a href='#%s'>%s</a>: %s<td>%zu<td>", pclr_finding_name(k), pclr_finding_name(k), pclr_finding_meaning(k),
+                 s->records[k]);
+        text_add(out, percent < 0.1 ? "&lt; 0.1 %%\n" : "%.1f %%\n", percent);
     }
     text_add(out, "</tbody></table></div>\n");
 }
 
-/* The part of "flat(V2);mains(50 Hz)" that begins with a kind's name. */
+/* What stands in parentheses behind a kind's name in "flat(V2);mains(50 Hz)". */
 static void add_detail(text *out, const char *findings, const char *name)
 {
     size_t length = strlen(name);
     for (const char *p = findings; p && *p; p += strcspn(p, ";"), p += *p == ';') {
-        if (strncmp(p, name, length) != 0 || !strchr("(;", p[length])) continue;
-        char words[300];
-        snprintf(words, sizeof words, "%.*s ", (int)strcspn(p, ";"), p);
+        if (strncmp(p, name, length) != 0 || p[length] != '(') continue;
+        char words[600];
+        snprintf(words, sizeof words, "%.*s", (int)(strcspn(p, ";") - length), p + length + 1);
+        words[strlen(words) - 1] = '\0'; /* the closing one, or the last of what fits */
         html_escape(out, words);
+        text_add(out, " ");
     }
 }
 

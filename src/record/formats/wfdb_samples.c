@@ -69,7 +69,7 @@ static void decode_310(const uint8_t *data, int64_t first, size_t n, int32_t *ra
         } else if (k % 3 == 1) {
             value = le_u16(p + 2) >> 1;
         } else {
-            value = le_u16(p) >> 11 | (le_u16(p + 2) >> 11) << 5;
+            value = (uint32_t)le_u16(p) >> 11 | ((uint32_t)le_u16(p + 2) >> 11) << 5;
         }
         raw[i] = sign_extend(value, 10);
     }
