@@ -267,9 +267,11 @@ static void draw_wave(cairo_t *cr, const pclr_record *record, const strip *s, co
     bool on = (wave->has & PCLR_HAS_ONSET) && wave->onset >= begin && wave->onset < end;
     bool off = (wave->has & PCLR_HAS_OFFSET) && wave->offset >= begin && wave->offset < end;
     bool peak = (wave->has & PCLR_HAS_PEAK) && wave->peak >= begin && wave->peak < end;
-    if (on && off) {
+    bool bounded = (wave->has & PCLR_HAS_ONSET) && (wave->has & PCLR_HAS_OFFSET);
+    if (bounded && wave->offset > begin && wave->onset < end) {
+        double from = x_of(record, s, fmax(wave->onset, begin)), to = x_of(record, s, fmin(wave->offset, end));
         use(cr, (colour){c.r, c.g, c.b, 0.16});
-        cairo_rectangle(cr, x_of(record, s, wave->onset), s->y - 6, x_of(record, s, wave->offset) - x_of(record, s, wave->onset), 12);
+        cairo_rectangle(cr, from, s->y - 6, to - from, 12);
         cairo_fill(cr);
     }
     use(cr, c);
@@ -323,6 +325,16 @@ static void draw_pulse(cairo_t *cr, double x, double y)
     cairo_stroke(cr);
 }
 
+/* A lead's name, smaller where it would run into the trace. */
+static void say_name(cairo_t *cr, double x, double y, double most, const char *name)
+{
+    cairo_text_extents_t extents;
+    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
+    cairo_set_font_size(cr, label);
+    cairo_text_extents(cr, name, &extents);
+    say(cr, x, y, label * fmin(1, most / fmax(extents.x_advance, 1)), true, name);
+}
+
 /* Names stand where no trace runs: above it in the grid, above the calibration pulse elsewhere. */
 static void draw_row(cairo_t *cr, const paper_page *page, double y, strip *strips, size_t count, reach r)
 {
@@ -334,8 +346,11 @@ static void draw_row(cairo_t *cr, const paper_page *page, double y, strip *strip
         s->y = y;
         draw_strip(cr, page, s, r);
         use(cr, ink);
-        say(cr, page->grid ? s->x + 1 : margin + 1, page->grid ? y - r.above + label : y - MM_PER_MV - gap, label, true,
-            name_of(&page->record->channel[s->lead]));
+        const char *name = name_of(&page->record->channel[s->lead]);
+        if (page->grid)
+            say_name(cr, s->x + 1, y - r.above + label, page->seconds / COLUMNS * MM_PER_SECOND - 2, name);
+        else
+            say_name(cr, margin + 1, y - MM_PER_MV - gap, pulse_width - 2, name);
         if (count == 1) continue;
         cairo_move_to(cr, s->x, y - 4), cairo_line_to(cr, s->x, y + 4);
         cairo_stroke(cr);
