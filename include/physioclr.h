@@ -586,7 +586,7 @@ PCLR_API const pclr_evaluation *pclr_comparison_evaluation(const pclr_comparison
 
 /* ---- doctor: what is wrong with an archive ------------------------------------------------------------------- */
 
-enum { PCLR_FINDINGS = 18 };
+enum { PCLR_FINDINGS = 19 };
 /* Name ("flat"), meaning and remedy of the k-th kind of finding, k < PCLR_FINDINGS; NULL past the end. */
 PCLR_API const char *pclr_finding_name(size_t k);
 PCLR_API const char *pclr_finding_meaning(size_t k);

@@ -109,20 +109,29 @@ static double amplitude_at(const float *x, size_t n, double rate, double hz)
     return 2 * hypot(re, im) / (double)n;
 }
 
-/* 50 or 60 Hz of 0.04 mV and more, and five times what is 3 Hz beside it. */
-static void check_mains(findings *f, const pclr_record *r)
+/* 50 or 60 Hz of 0.04 mV and more, and five times what is 3 and 5 Hz beside it, in a third of the leads; of 0.1 mV, in one.
+ * hums[leads] is set in leads that have it. */
+static void check_mains(findings *f, const pclr_record *r, bool *hums)
 {
     size_t n = r->samples < 5 * (size_t)r->rate ? r->samples : 5 * (size_t)r->rate;
     for (double hz = 50; hz <= 60; hz += 10) {
         size_t humming = 0;
+        bool loud = false;
+        char names[NAMES] = "";
         if (hz * 2.2 > r->rate) continue;
         for (size_t lead = 0; lead < r->leads; lead++) {
             const float *x = lead_signal(r, lead);
             double here = amplitude_at(x, n, r->rate, hz);
             if (here < 0.04) continue;
-            humming += here > 5 * fmax(amplitude_at(x, n, r->rate, hz - 3), amplitude_at(x, n, r->rate, hz + 3));
+            double beside = 0;
+            for (int side = -5; side <= 5; side += side == -3 ? 6 : 2) beside = fmax(beside, amplitude_at(x, n, r->rate, hz + side));
+            if (here <= 5 * beside) continue;
+            humming++;
+            hums[lead] = true;
+            loud |= here >= 0.1;
+            add_name(names, &r->channel[lead]);
         }
-        if (humming * 3 >= r->leads && humming > 0) findings_add(f, FINDING_MAINS, "%g Hz", hz);
+        if (loud || (humming * 3 >= r->leads && humming > 0)) findings_add(f, FINDING_MAINS, "%g Hz in %s", hz, names);
     }
 }
 
@@ -273,17 +282,23 @@ double checks_heart_rate(const pclr_fiducials *marks)
 void checks_run(findings *f, const pclr_record *r, const pclr_fiducials *marks)
 {
     float *work = NULL;
+    bool *hums = NULL;
     double seconds = (double)r->samples / r->rate;
     if (seconds < 5) findings_add(f, FINDING_SHORT, "%.1f s", seconds);
     if (r->age > 120) findings_add(f, FINDING_AGE, "%.0f", (double)r->age);
     if (r->samples == 0 || r->leads == 0) return;
     if (mem_alloc(&work, r->samples > r->leads ? r->samples : r->leads, sizeof *work, NULL) != PCLR_OK) return;
-    check_amplitudes(f, r, work);
-    check_clipping(f, r);
-    check_missing(f, r);
-    check_mains(f, r);
-    check_limb_leads(f, r);
+    if (mem_alloc(&hums, r->leads, sizeof *hums, NULL) == PCLR_OK) {
+        check_amplitudes(f, r, work);
+        check_clipping(f, r);
+        check_missing(f, r);
+        check_mains(f, r, hums);
+        artefacts_check(f, r, hums);
+        check_limb_leads(f, r);
+    }
+    mem_free(hums);
     mem_free(work);
+    if (marks == NULL) findings_add(f, FINDING_RATE, "%g Hz: too few or too many to find beats", r->rate);
     if (marks == NULL) return;
     check_reversal(f, r, marks);
     rate_check(f, r, marks);

@@ -20,6 +20,7 @@ typedef enum finding_kind {
     FINDING_RATE,
     FINDING_NO_BEATS,
     FINDING_NOISE,
+    FINDING_ARTEFACT,
     FINDING_DUPLICATE,
     FINDING_PATIENT,
     FINDING_AGE,
@@ -40,6 +41,8 @@ void findings_free(findings *f);
 double checks_heart_rate(const pclr_fiducials *fiducials);
 /* A heart that beats too fast or too slow for its QRS and T waves, as when the sampling rate is told wrongly. (rate.c) */
 void rate_check(findings *f, const pclr_record *record, const pclr_fiducials *fiducials);
+/* Leads that noise, wander or a disturbance spoils: "V3 noise, V5 burst". hums[leads]: what is no QRS is mains hum there. (artefacts.c) */
+void artefacts_check(findings *f, const pclr_record *record, const bool *hums);
 /* Everything that one recording tells by itself. fiducials may be NULL (not computable). */
 void checks_run(findings *f, const pclr_record *record, const pclr_fiducials *fiducials);
 

@@ -160,6 +160,13 @@ static void electrodes_loose(pclr_record *r, rng *g)
     }
 }
 
+/* The electrode of one chest lead is off: noise instead of a heart. */
+static void one_lead_off(pclr_record *r, rng *g)
+{
+    float *x = lead(r, (pclr_lead)(PCLR_LEAD_V1 + (int)rng_below(g, 6)));
+    for (size_t i = 0; i < r->samples; i++) x[i] = (float)(0.1 * rng_normal(g));
+}
+
 /* ---- faults of headers, written after the recording ---- */
 
 static void add_line(const char *id, const char *line)
@@ -231,6 +238,7 @@ static const struct fault {
     {"copy under another patient", FINDING_PATIENT, NULL, NULL, true, true, false, 1},
     {"copy with another label", FINDING_LABELS, NULL, NULL, true, false, true, 1},
     {"patient of two sexes", FINDING_PATIENT, NULL, NULL, false, false, false, 1},
+    {"noise alone in one lead", FINDING_ARTEFACT, one_lead_off, NULL, false, false, false, 1},
 };
 enum { FAULTS = sizeof faults / sizeof *faults };
 
@@ -314,10 +322,12 @@ static uint32_t allowed(const struct fault *f)
     uint32_t kinds = 1u << f->kind;
     if (f->copy_of_clean) kinds |= 1u << FINDING_DUPLICATE;
     if (f->kind == FINDING_NO_BEATS || f->kind == FINDING_NOISE)
-        kinds |= 1u << FINDING_SCALE | 1u << FINDING_NOISE | 1u << FINDING_FLAT | 1u << FINDING_LEADS;
+        kinds |= 1u << FINDING_SCALE | 1u << FINDING_NOISE | 1u << FINDING_FLAT | 1u << FINDING_LEADS | 1u << FINDING_ARTEFACT;
     if (f->kind == FINDING_SCALE)
         kinds |= 1u << FINDING_MAINS | 1u << FINDING_FLAT | 1u << FINDING_NO_BEATS | 1u << FINDING_NOISE | 1u << FINDING_CLIPPED;
-    if (f->kind == FINDING_RATE) kinds |= 1u << FINDING_SHORT | 1u << FINDING_LABELS | 1u << FINDING_MAINS | 1u << FINDING_NOISE;
+    if (f->kind == FINDING_HEADER) kinds |= 1u << FINDING_ARTEFACT; /* samples changed on disk */
+    if (f->kind == FINDING_RATE)
+        kinds |= 1u << FINDING_ARTEFACT | 1u << FINDING_SHORT | 1u << FINDING_LABELS | 1u << FINDING_MAINS | 1u << FINDING_NOISE;
     if (f->kind == FINDING_MISSING || f->kind == FINDING_FLAT || f->kind == FINDING_NOISE || f->kind == FINDING_SHORT)
         kinds |= 1u << FINDING_NOISE | 1u << FINDING_LEADS | 1u << FINDING_NO_BEATS;
     return kinds;

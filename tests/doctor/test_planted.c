@@ -134,6 +134,34 @@ static void mains_hum(void **state)
     assert_only(r, 1u << FINDING_MAINS);
 }
 
+static void hum_in_one_lead(void **state)
+{
+    (void)state;
+    char words[512];
+    pclr_record *r = clean_record();
+    for (size_t i = 0; i < SAMPLES; i++) r->signal[9 * SAMPLES + i] += (float)(0.2 * sin(2 * acos(-1) * 60 * (double)i / RATE));
+    assert_int_equal(kinds_of(r, words, sizeof words), 1u << FINDING_MAINS);
+    assert_string_equal(words, "mains(60 Hz in V4)");
+}
+
+/* Noise alone in V2, a baseline that swings in V3, a second and a half of artefact in V6. */
+static void artefacts_by_lead(void **state)
+{
+    (void)state;
+    char words[512];
+    unsigned seed = 3;
+    pclr_record *r = clean_record();
+    for (size_t i = 0; i < SAMPLES; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        double noise = (double)(seed >> 8) / 16777216.0 - 0.5;
+        r->signal[7 * SAMPLES + i] = (float)(0.3 * noise);
+        r->signal[8 * SAMPLES + i] += (float)(2 * sin(2 * acos(-1) * 0.3 * (double)i / RATE));
+        if (i >= 2100 && i < 2850) r->signal[11 * SAMPLES + i] += (float)(2 * noise);
+    }
+    assert_int_equal(kinds_of(r, words, sizeof words), 1u << FINDING_ARTEFACT);
+    assert_string_equal(words, "artefact(V2 noise, V3 wander, V6 burst)");
+}
+
 static void exchanged_leads(void **state)
 {
     (void)state;
@@ -177,6 +205,18 @@ static void wrong_rate(void **state)
     char words[512];
     uint32_t kinds = kinds_of(r, words, sizeof words);
     if (!(kinds >> FINDING_RATE & 1)) fail_msg("rate not found: %s", words);
+}
+
+static void rate_without_beats(void **state)
+{
+    (void)state;
+    findings f = {0};
+    pclr_record *r = clean_record();
+    r->rate = 10;
+    checks_run(&f, r, NULL);
+    if (!(f.kinds >> FINDING_RATE & 1)) fail_msg("rate not found: %s", f.words.data ? f.words.data : "");
+    findings_free(&f);
+    pclr_record_destroy(&r);
 }
 
 static void flat_line_has_no_beats(void **state)
@@ -234,10 +274,13 @@ int main(void)
         cmocka_unit_test(clipped_lead),
         cmocka_unit_test(missing_samples),
         cmocka_unit_test(mains_hum),
+        cmocka_unit_test(hum_in_one_lead),
+        cmocka_unit_test(artefacts_by_lead),
         cmocka_unit_test(exchanged_leads),
         cmocka_unit_test(reversed_arms),
         cmocka_unit_test(short_and_old),
         cmocka_unit_test(wrong_rate),
+        cmocka_unit_test(rate_without_beats),
         cmocka_unit_test(flat_line_has_no_beats),
         cmocka_unit_test(archive_with_a_copy_and_a_broken_file),
     };
