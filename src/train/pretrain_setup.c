@@ -73,7 +73,10 @@ static pclr_status build_graph(pretrain *r, pretrain_side *s, nn_mode mode, pclr
                              .features = (int64_t)r->space.features,
                              .components = (int64_t)r->space.components};
     TRY(r->type->create(&s->objective, &setup, &s->loss, error));
-    return nn_graph_compile(s->graph, s->loss, error);
+    pclr_status status = nn_graph_compile(s->graph, s->loss, error);
+    if (status != PCLR_E_MEMORY) return status;
+    return error_prefix(error, "train.batch: %lld segments of %s %s", (long long)config_int(r->config, "train.batch"), r->encoder.name,
+                        r->encoder.size);
 }
 
 static pclr_status open_data(pretrain *r, const char *dataset_path, pclr_error *error)
