@@ -65,7 +65,9 @@ void cli_print_summary(const cli_context *c, const char *run, const char *file, 
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", run, file);
     if (!cli_json(c)) {
-        printf("%s: %lld steps in %.1f s", path, (long long)s->steps, s->seconds);
+        printf("%s: ", path);
+        if (s->steps > 0) printf("%lld steps in ", (long long)s->steps);
+        printf("%.1f s", s->seconds);
         if (s->segments_per_second > 0) printf(" (%.1f segments/s)", s->segments_per_second);
         if (isfinite(s->best_value)) printf(", %s %.4f", s->best_name, s->best_value);
         printf("\n");
