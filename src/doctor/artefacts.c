@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Leads that cannot be read: noise out of which no QRS stands, a baseline that swings, a disturbance of a second or more. Slopes are over
- * 4 ms, in windows of a second, each half a second after the last. The limits lie between those of 140 recordings of LUDB and 250 of PTB-XL
- * and those of the same with planted faults (docs/physiology.md, "One bad lead, one bad stretch").
+ * 4 ms, in windows of a second, each half a second after the last. The limits lie between those of every second recording of LUDB and 250
+ * of PTB-XL (folds 1-7), and those of some of these with planted faults; the least noise was raised once more after false alarms in
+ * simulated recordings (docs/physiology.md, "One bad lead, one bad stretch").
  */
 #include <math.h>
 
