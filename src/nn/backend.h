@@ -46,10 +46,13 @@ typedef struct nn_args {
     double scale, shift, eps, momentum, p, delta;
 } nn_args;
 
+typedef struct nn_device nn_device; /* device.h */
+
 typedef struct nn_tensor {
     nn_shape shape;
+    nn_type type;
     int64_t size;  /* elements */
-    void *data;    /* elements of the backend's type, or int32 */
+    void *data;    /* elements of the backend's type, int32, or bf16 */
     void *grad;    /* NULL: no gradient wanted */
     bool add;      /* the backward kernel adds to grad; otherwise it writes grad */
 } nn_tensor;
@@ -68,7 +71,9 @@ typedef struct nn_call {
     void *followed;     /* where the forward kernel writes the GELU of its result as well (fold.c); NULL: nowhere */
     pclr_world *world;  /* the processes that share the batch; NULL: one alone */
     uint32_t key[2];    /* random numbers: Philox key of this node ... */
-    uint64_t step;      /* ... and counter */
+    uint64_t step;      /* ... and counter; on a device it lies there */
+    bool bf16;          /* products round their operands to bf16 */
+    nn_device *device;  /* where data lies and kernels run; NULL: the host */
 } nn_call;
 
 enum { NN_READS_OUT = 1 << 30 };   /* bit k: input k */
@@ -94,6 +99,9 @@ struct nn_backend {
     int threads;
     size_t element;            /* bytes of a real: 4, or 8 in reference64 */
     pclr_world *world;         /* NULL: one process alone */
+    bool bf16;                 /* half precision; see nn_backend_precision */
+    nn_device *device;         /* NULL: the host */
+    void *module;              /* that the device came from */
     nn_kernel kernel[NN_OPS];
 };
 

@@ -23,7 +23,7 @@
 
 #include "base/error.h"
 
-typedef enum nn_type { NN_F32, NN_I32 } nn_type;
+typedef enum nn_type { NN_F32, NN_I32, NN_BF16 /* on devices only, and never kept */ } nn_type;
 
 #define NN_MAX_RANK 4
 typedef struct nn_shape {

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nn/cuda/direct.cuh"
+
+#include <mma.h>
+
+using namespace nvcuda;
+typedef __nv_bfloat16 half_t;
+
+enum { ROWS = 64, WARPS = 4, FRAGMENT = 16, MOST_WIDE = 64 };
+
+/* The widest tile of channels up to 64 that divides them. */
+static int tile_of(int64_t channels)
+{
+    for (int wide = MOST_WIDE; wide > FRAGMENT; wide -= FRAGMENT)
+        if (channels % wide == 0) return wide;
+    return FRAGMENT;
+}
+
+/* Distance of rows in shared memory: a multiple of 32 bytes that spreads rows over the banks. */
+static __host__ __device__ int row_of(int wide)
+{
+    return wide % 32 == 0 ? wide + 16 : wide;
+}
+
+/* to[r][0 .. wide) = rows first .. first + rows of a signal [T][C], 0 outside. */
+static __device__ void load_rows(const half_t *signal, int64_t T, int64_t C, int64_t channel, int64_t first, int rows, int wide, half_t *to)
+{
+    const int eights = wide / 8, stride = row_of(wide);
+    for (int i = threadIdx.x; i < rows * eights; i += blockDim.x) {
+        const int r = i / eights, e = i % eights;
+        const int64_t t = first + r;
+        uint4 value = make_uint4(0, 0, 0, 0);
+        if (t >= 0 && t < T) value = *(const uint4 *)(signal + t * C + channel + 8 * e);
+        *(uint4 *)(to + r * stride + 8 * e) = value;
+    }
+}
+
+/*
+ * result[b][u][n] = sum over taps k and channels i of signal[b][u + k - pad][i] w(k, i, n), a group at a time. Forward: w as it lies,
+ * w[n][k][i]. Turned (gradient of the input): w[i][K - 1 - k][n]. A warp makes 16 results by 16 F channels.
+ */
+struct pass {
+    const half_t *signal, *w;
+    int64_t T, U, K, pad, in, out, groups; /* in, out: channels of a group */
+    int in_tile;
+    bool turned;
+};
+
+template <int F> __global__ void direct_kernel(pass p, const float *bias, view result, bool add)
+{
+    extern __shared__ __align__(32) unsigned char shared[];
+    half_t *rows = (half_t *)shared;
+    const int stride = row_of(p.in_tile), warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    float *sums = (float *)(shared + (size_t)(ROWS + p.K - 1) * stride * sizeof(half_t)) + warp * FRAGMENT * F * FRAGMENT;
+    const int64_t u0 = (int64_t)blockIdx.x * ROWS, b = blockIdx.z, tiles = p.out / (F * FRAGMENT), g = blockIdx.y / tiles, n0 = blockIdx.y % tiles * F * FRAGMENT;
+    const int64_t C = p.in * p.groups, O = p.out * p.groups;
+    wmma::fragment<wmma::accumulator, FRAGMENT, FRAGMENT, FRAGMENT, float> sum[F];
+#pragma unroll
+    for (int f = 0; f < F; f++) wmma::fill_fragment(sum[f], 0.0f);
+
+    for (int64_t i0 = 0; i0 < p.in; i0 += p.in_tile) {
+        __syncthreads();
+        load_rows(p.signal + b * p.T * C, p.T, C, g * p.in + i0, u0 - p.pad, ROWS + (int)p.K - 1, p.in_tile, rows);
+        __syncthreads();
+        for (int k = 0; k < p.K; k++)
+            for (int i = 0; i < p.in_tile; i += FRAGMENT) {
+                wmma::fragment<wmma::matrix_a, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::row_major> a;
+                wmma::load_matrix_sync(a, rows + (warp * FRAGMENT + k) * stride + i, (unsigned)stride);
+#pragma unroll
+                for (int f = 0; f < F; f++) {
+                    if (p.turned) {
+                        wmma::fragment<wmma::matrix_b, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::row_major> w;
+                        wmma::load_matrix_sync(w, p.w + ((g * p.in + i0 + i) * p.K + p.K - 1 - k) * p.out + n0 + f * FRAGMENT, (unsigned)(p.K * p.out));
+                        wmma::mma_sync(sum[f], a, w, sum[f]);
+                    } else {
+                        wmma::fragment<wmma::matrix_b, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::col_major> w;
+                        wmma::load_matrix_sync(w, p.w + ((g * p.out + n0 + f * FRAGMENT) * p.K + k) * p.in + i0 + i, (unsigned)(p.K * p.in));
+                        wmma::mma_sync(sum[f], a, w, sum[f]);
+                    }
+                }
+            }
+    }
+#pragma unroll
+    for (int f = 0; f < F; f++) wmma::store_matrix_sync(sums + f * FRAGMENT, sum[f], F * FRAGMENT, wmma::mem_row_major);
+    __syncwarp();
+    for (int i = lane; i < FRAGMENT * F * FRAGMENT; i += 32) {
+        const int64_t u = u0 + warp * FRAGMENT + i / (F * FRAGMENT), channel = g * p.out + n0 + i % (F * FRAGMENT);
+        if (u < p.U) result.give((b * p.U + u) * O + channel, sums[i] + (bias ? bias[channel] : 0.0f), add);
+    }
+}
+
+static void run(const nn_call *c, const pass &p, int64_t B, const float *bias, view result, bool add)
+{
+    const int wide = tile_of(p.out);
+    const size_t shared = (size_t)(ROWS + p.K - 1) * (size_t)row_of(p.in_tile) * sizeof(half_t) + (size_t)(ROWS * wide) * sizeof(float);
+    const dim3 grid((unsigned)ceil_div(p.U, ROWS), (unsigned)(p.groups * (p.out / wide)), (unsigned)B);
+    switch (wide / FRAGMENT) {
+    case 1: direct_kernel<1><<<grid, WARPS * 32, shared, stream_of(c)>>>(p, bias, result, add); break;
+    case 2: direct_kernel<2><<<grid, WARPS * 32, shared, stream_of(c)>>>(p, bias, result, add); break;
+    case 3: direct_kernel<3><<<grid, WARPS * 32, shared, stream_of(c)>>>(p, bias, result, add); break;
+    default: direct_kernel<4><<<grid, WARPS * 32, shared, stream_of(c)>>>(p, bias, result, add); break;
+    }
+    cuda_note(device_of(c), cudaGetLastError(), "direct convolution");
+}
+
+void direct_forward(const nn_call *c, const direct_sizes &s, const void *x, const void *w, const float *bias, view y)
+{
+    const pass p = {(const half_t *)x, (const half_t *)w, s.T, s.U, s.K, s.pad, s.Cg, s.Og, s.G, tile_of(s.Cg), false};
+    run(c, p, s.B, bias, y, false);
+}
+
+void direct_input(const nn_call *c, const direct_sizes &s, const void *dy, const void *w, view dx, bool add, void *work)
+{
+    const pass p = {(const half_t *)dy, (const half_t *)w, s.U, s.T, s.K, s.K - 1 - s.pad, s.Og, s.Cg, s.G, tile_of(s.Og), true};
+    (void)work;
+    run(c, p, s.B, NULL, dx, add);
+}
+
+/* ---- gradient of the weights: dw[o][k][i] = sum over b, u of dy[b][u][o] x[b][u + k - pad][i] ---- */
+
+enum { WEIGHT_WARPS = 8, MOST_JOBS = 8 };
+
+struct weight_tiles {
+    int o, i, taps;             /* of a block */
+    int64_t o_tiles, i_tiles, k_tiles, blocks, parts;
+};
+
+static weight_tiles tiles_of(const direct_sizes &s)
+{
+    weight_tiles t = {tile_of(s.Og), tile_of(s.Cg), 0, 0, 0, 0, 0, 0};
+    const int64_t most = WEIGHT_WARPS * MOST_JOBS / ((t.o / FRAGMENT) * (t.i / FRAGMENT));
+    t.taps = (int)(s.K < most ? s.K : most);
+    t.o_tiles = s.Og / t.o;
+    t.i_tiles = s.Cg / t.i;
+    t.k_tiles = ceil_div(s.K, t.taps);
+    t.blocks = s.G * t.o_tiles * t.i_tiles * t.k_tiles;
+    t.parts = ceil_div(264, t.blocks);
+    if (t.parts > s.B) t.parts = s.B;
+    if (t.parts > 16) t.parts = 16;
+    return t;
+}
+
+size_t direct_work(const direct_sizes &s)
+{
+    return aligned((size_t)(tiles_of(s).parts * s.G * s.Og * s.K * s.Cg) * sizeof(float));
+}
+
+__global__ void weights_kernel(const half_t *x, const half_t *dy, direct_sizes s, weight_tiles t, float *part)
+{
+    extern __shared__ __align__(32) unsigned char shared[];
+    const int dy_stride = row_of(t.o), x_stride = row_of(t.i), warp = threadIdx.x / 32;
+    half_t *dy_rows = (half_t *)shared, *x_rows = dy_rows + ROWS * dy_stride;
+    int64_t at = blockIdx.x;
+    const int64_t k0 = at % t.k_tiles * t.taps, i0 = at / t.k_tiles % t.i_tiles * t.i, o0 = at / t.k_tiles / t.i_tiles % t.o_tiles * t.o;
+    const int64_t g = at / t.k_tiles / t.i_tiles / t.o_tiles, C = s.G * s.Cg, O = s.G * s.Og;
+    const int of = t.o / FRAGMENT, cf = t.i / FRAGMENT, jobs = t.taps * of * cf;
+    const int64_t b_begin = s.B * blockIdx.y / t.parts, b_end = s.B * (blockIdx.y + 1) / t.parts;
+    wmma::fragment<wmma::accumulator, FRAGMENT, FRAGMENT, FRAGMENT, float> sum[MOST_JOBS];
+#pragma unroll
+    for (int j = 0; j < MOST_JOBS; j++) wmma::fill_fragment(sum[j], 0.0f);
+
+    for (int64_t b = b_begin; b < b_end; b++)
+        for (int64_t u0 = 0; u0 < s.U; u0 += ROWS) {
+            __syncthreads();
+            load_rows(dy + b * s.U * O, s.U, O, g * s.Og + o0, u0, ROWS, t.o, dy_rows);
+            load_rows(x + b * s.T * C, s.T, C, g * s.Cg + i0, u0 + k0 - s.pad, ROWS + t.taps - 1, t.i, x_rows);
+            __syncthreads();
+#pragma unroll
+            for (int j = 0; j < MOST_JOBS; j++) {
+                const int job = warp + j * WEIGHT_WARPS;
+                if (job >= jobs) continue;
+                const int k = job / (of * cf), o = job / cf % of * FRAGMENT, i = job % cf * FRAGMENT;
+                for (int u = 0; u < ROWS; u += FRAGMENT) {
+                    wmma::fragment<wmma::matrix_a, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::col_major> a;
+                    wmma::fragment<wmma::matrix_b, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::row_major> v;
+                    wmma::load_matrix_sync(a, dy_rows + u * dy_stride + o, (unsigned)dy_stride);
+                    wmma::load_matrix_sync(v, x_rows + (u + k) * x_stride + i, (unsigned)x_stride);
+                    wmma::mma_sync(sum[j], a, v, sum[j]);
+                }
+            }
+        }
+    float *own = part + (int64_t)blockIdx.y * O * s.K * s.Cg;
+#pragma unroll
+    for (int j = 0; j < MOST_JOBS; j++) {
+        const int job = warp + j * WEIGHT_WARPS;
+        if (job >= jobs) continue;
+        const int64_t k = k0 + job / (of * cf), o = g * s.Og + o0 + job / cf % of * FRAGMENT, i = i0 + job % cf * FRAGMENT;
+        if (k < s.K) wmma::store_matrix_sync(own + (o * s.K + k) * s.Cg + i, sum[j], (unsigned)(s.K * s.Cg), wmma::mem_row_major);
+    }
+}
+
+void direct_weights(const nn_call *c, const direct_sizes &s, const void *x, const void *dy, float *dw, bool add, void *work)
+{
+    const weight_tiles t = tiles_of(s);
+    const size_t shared = (size_t)(ROWS * row_of(t.o) + (ROWS + t.taps - 1) * row_of(t.i)) * sizeof(half_t);
+    const int64_t size = s.G * s.Og * s.K * s.Cg, parts = t.parts;
+    float *part = (float *)work;
+    weights_kernel<<<dim3((unsigned)t.blocks, (unsigned)parts), WEIGHT_WARPS * 32, shared, stream_of(c)>>>((const half_t *)x, (const half_t *)dy, s, t, part);
+    cuda_note(device_of(c), cudaGetLastError(), "direct convolution");
+    each(c, size, [=] __device__(int64_t at) {
+        float sum = add ? dw[at] : 0;
+        for (int64_t p = 0; p < parts; p++) sum += part[p * size + at];
+        dw[at] = sum;
+    });
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Convolution of stride 1 on tensor cores, in half precision: the windows of 64 neighbouring results overlap, so their samples are
+ * held once in shared memory and every tap reads them shifted by a row. Serves many taps over narrow groups as well as three over
+ * wide ones; no windows are written out.
+ */
+#ifndef PCLR_NN_CUDA_DIRECT_CUH
+#define PCLR_NN_CUDA_DIRECT_CUH
+
+#include "nn/cuda/common.cuh"
+
+/* x [B][T][G Cg], w [G Og][K][Cg], y [B][U][G Og]; sample of tap k for result u: u + k - pad. */
+struct direct_sizes {
+    int64_t B, T, U, G, Cg, Og, K, pad;
+};
+
+static inline bool direct_fits(int64_t Cg, int64_t Og, int64_t K)
+{
+    return Cg % 16 == 0 && Og % 16 == 0 && K <= 129;
+}
+
+/* Bytes of scratch for direct_weights. */
+size_t direct_work(const direct_sizes &s);
+
+/* x, w, dy: bf16. bias may be NULL. */
+void direct_forward(const nn_call *c, const direct_sizes &s, const void *x, const void *w, const float *bias, view y);
+void direct_input(const nn_call *c, const direct_sizes &s, const void *dy, const void *w, view dx, bool add, void *work);
+void direct_weights(const nn_call *c, const direct_sizes &s, const void *x, const void *dy, float *dw, bool add, void *work);
+
+#endif
