@@ -42,7 +42,7 @@ enum { AUTO_TAKES_BF16 = 0 };
 /* In order of preference for "auto". */
 static const backend_entry entries[] = {
 #ifdef PCLR_HAVE_ONEDNN
-    {"onednn", 4, {nn_reference32_fill, nn_onednn_fill}, NULL},
+    {"onednn", 4, {nn_reference32_fill, nn_onednn_fill}, nn_onednn_bf16},
 #endif
     {"reference", 4, {nn_reference32_fill}, NULL},
     {"reference64", 8, {nn_reference64_fill}, NULL},
