@@ -33,15 +33,19 @@ typedef struct backend_entry {
     const char *name;
     size_t element;
     void (*fill[2])(nn_kernel kernel[NN_OPS]); /* one after another; later ones replace rows */
+    nn_bf16_units (*bf16)(void);               /* NULL: computes in its own elements alone */
 } backend_entry;
+
+/* Whether precision "auto" takes bf16 where the processor has units for tiles of it: once it is shown to train as well. */
+enum { AUTO_TAKES_BF16 = 0 };
 
 /* In order of preference for "auto". */
 static const backend_entry entries[] = {
 #ifdef PCLR_HAVE_ONEDNN
-    {"onednn", 4, {nn_reference32_fill, nn_onednn_fill}},
+    {"onednn", 4, {nn_reference32_fill, nn_onednn_fill}, nn_onednn_bf16},
 #endif
-    {"reference", 4, {nn_reference32_fill}},
-    {"reference64", 8, {nn_reference64_fill}},
+    {"reference", 4, {nn_reference32_fill}, NULL},
+    {"reference64", 8, {nn_reference64_fill}, NULL},
 };
 
 pclr_status nn_backend_create(nn_backend **backend, const char *name, int threads, pclr_error *error)
@@ -66,6 +70,33 @@ pclr_status nn_backend_create(nn_backend **backend, const char *name, int thread
 void nn_backend_destroy(nn_backend **backend)
 {
     mem_release(backend);
+}
+
+pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pclr_error *error)
+{
+    const bool automatic = strcmp(precision, "auto") == 0, wanted = strcmp(precision, "bf16") == 0;
+    nn_bf16_units units = NN_BF16_NONE;
+    bool able = false;
+    if (!automatic && !wanted && strcmp(precision, "fp32") != 0)
+        return error_set(error, PCLR_E_ARGUMENT, "precision \"%s\" is unknown; use \"auto\", \"fp32\" or \"bf16\"", precision);
+    for (size_t k = 0; k < sizeof entries / sizeof entries[0]; k++) {
+        if (strcmp(entries[k].name, backend->name) != 0 || !entries[k].bf16) continue;
+        able = true;
+        units = entries[k].bf16();
+    }
+    if (wanted && !able)
+        return error_set(error, PCLR_E_UNSUPPORTED, "precision bf16: backend \"%s\" computes in its own format alone; use backend \"onednn\" or precision \"fp32\"",
+                         backend->name);
+    if (wanted && units == NN_BF16_NONE)
+        return error_set(error, PCLR_E_UNSUPPORTED,
+                         "precision bf16: this processor has no bf16 units (it needs AVX512_BF16 or AMX-BF16); use precision \"fp32\" or \"auto\"");
+    backend->bf16 = wanted || (automatic && AUTO_TAKES_BF16 && units == NN_BF16_TILES);
+    return PCLR_OK;
+}
+
+const char *nn_backend_precision_name(const nn_backend *backend)
+{
+    return backend->bf16 ? "bf16" : "fp32";
 }
 
 const char *nn_backend_name(const nn_backend *backend)

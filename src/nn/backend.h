@@ -68,6 +68,7 @@ typedef struct nn_call {
     void *state;        /* made by prepare, e.g. library primitives */
     bool training;      /* batch statistics, dropout, running statistics are updated */
     int threads;
+    bool bf16;          /* products round their operands to bf16 */
     void *followed;     /* where the forward kernel writes the GELU of its result as well (fold.c); NULL: nowhere */
     pclr_world *world;  /* the processes that share the batch; NULL: one alone */
     uint32_t key[2];    /* random numbers: Philox key of this node ... */
@@ -98,6 +99,7 @@ struct nn_backend {
     const char *name;
     int threads;
     size_t element;            /* bytes of a real: 4, or 8 in reference64 */
+    bool bf16;                 /* see nn_backend_precision */
     pclr_world *world;         /* NULL: one process alone */
     bool bf16;                 /* half precision; see nn_backend_precision */
     nn_device *device;         /* NULL: the host */
@@ -109,6 +111,10 @@ struct nn_backend {
 void nn_reference32_fill(nn_kernel kernel[NN_OPS]);
 void nn_reference64_fill(nn_kernel kernel[NN_OPS]);
 void nn_onednn_fill(nn_kernel kernel[NN_OPS]);
+
+/* What the processor has for products of bf16 operands: nothing, dot products of pairs in vectors, units for whole tiles. */
+typedef enum nn_bf16_units { NN_BF16_NONE, NN_BF16_VECTORS, NN_BF16_TILES } nn_bf16_units;
+nn_bf16_units nn_onednn_bf16(void);
 
 /* Update of n parameters by AdamW; see adamw.c. */
 typedef struct nn_adamw_update {

@@ -42,6 +42,11 @@ typedef struct nn_backend nn_backend;
 /* name: "reference", "onednn" or "auto" (the fastest this build has). threads <= 0: all processors. */
 pclr_status nn_backend_create(nn_backend **backend, const char *name, int threads, pclr_error *error);
 void nn_backend_destroy(nn_backend **backend);
+/* Number format of the products' operands in graphs that are compiled from here on: "fp32" (as after nn_backend_create), "bf16" (8 bits of
+ * mantissa, sums in fp32; weights, activations, norms, losses and the update stay fp32) or "auto" (bf16 where the processor has matrix units
+ * for it, else fp32). PCLR_E_UNSUPPORTED: bf16 on a back end or processor without it. */
+pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pclr_error *error);
+const char *nn_backend_precision_name(const nn_backend *backend); /* "fp32" or "bf16" */
 const char *nn_backend_name(const nn_backend *backend);
 int nn_backend_threads(const nn_backend *backend);
 /* Graphs of this backend that are built from here on belong to one graph that all processes of `world` run together: each computes its own rows

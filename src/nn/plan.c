@@ -109,7 +109,7 @@ static pclr_status make_calls(nn_graph *g, pclr_error *error)
 {
     for (size_t k = 0; k < g->nodes; k++) {
         nn_node *n = &g->node[k];
-        n->call = (nn_call){.args = &n->args, .inputs = n->inputs, .training = g->mode == NN_TRAIN, .threads = g->backend->threads, .world = g->backend->world};
+        n->call = (nn_call){.args = &n->args, .inputs = n->inputs, .training = g->mode == NN_TRAIN, .threads = g->backend->threads, .bf16 = g->backend->bf16, .world = g->backend->world};
         n->call.out = (nn_tensor){.shape = n->shape, .size = nn_shape_size(n->shape)};
         if (is_leaf(n) || is_alias(n)) continue;
         uint64_t key = nn_params_seed(g->params) ^ (0x9E3779B97F4A7C15u * (k + 1)) ^ (0xD1B54A32D192ED03u * (uint64_t)pclr_world_rank(g->backend->world));

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -20,8 +21,9 @@ static pclr_status state_path(char **path, const char *run, pclr_error *error)
 static pclr_status put_counters(st_writer *w, const checkpoint_counters *c, pclr_error *error)
 {
     json_t *root =
-        json_pack("{s:I, s:I, s:I, s:o, s:f}", "step", (json_int_t)c->step, "bad_steps", (json_int_t)c->bad_steps, "metrics_offset",
-                  (json_int_t)c->metrics_offset, "best", isnan(c->best) ? json_null() : json_real(c->best), "seconds", c->seconds);
+        json_pack("{s:I, s:I, s:I, s:o, s:f, s:s}", "step", (json_int_t)c->step, "bad_steps", (json_int_t)c->bad_steps, "metrics_offset",
+                  (json_int_t)c->metrics_offset, "best", isnan(c->best) ? json_null() : json_real(c->best), "seconds", c->seconds,
+                  "precision", c->precision);
     char *dump = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     pclr_status status = dump ? st_writer_metadata(w, "counters", dump, error) : error_memory(error, 0);
@@ -34,13 +36,21 @@ static pclr_status get_counters(const st_file *f, checkpoint_counters *c, pclr_e
     const char *json = st_metadata(f, "counters");
     json_t *root = json ? json_loads(json, 0, NULL) : NULL, *best = NULL;
     json_int_t step = 0, bad = 0, offset = 0;
-    int failed = !root || json_unpack(root, "{s:I, s:I, s:I, s:o, s:F}", "step", &step, "bad_steps", &bad, "metrics_offset", &offset,
-                                      "best", &best, "seconds", &c->seconds) != 0;
-    if (!failed) *c = (checkpoint_counters){step, bad, offset, json_is_number(best) ? json_number_value(best) : NAN, c->seconds};
+    const char *now = c->precision, *name = "fp32"; /* checkpoints that do not tell are of fp32 */
+    char then[16];
+    int failed = !root || json_unpack(root, "{s:I, s:I, s:I, s:o, s:F, s?s}", "step", &step, "bad_steps", &bad, "metrics_offset", &offset,
+                                      "best", &best, "seconds", &c->seconds, "precision", &name) != 0;
+    (void)snprintf(then, sizeof then, "%s", name);
+    if (!failed) *c = (checkpoint_counters){step, bad, offset, json_is_number(best) ? json_number_value(best) : NAN, c->seconds, now};
     json_decref(root);
     if (failed || step < 0 || offset < 0)
         return error_set(error, PCLR_E_FORMAT,
                          "metadata \"counters\": missing or damaged; the checkpoint cannot be used, start the run anew");
+    if (strcmp(now, then) != 0)
+        return error_set(error, PCLR_E_ARGUMENT,
+                         "train.precision: the run was begun in %s, here it would go on in %s; resume on a like processor with that precision, or start "
+                         "another run",
+                         then, now);
     return PCLR_OK;
 }
 

@@ -14,12 +14,13 @@ typedef struct checkpoint_counters {
     int64_t metrics_offset; /* bytes of metrics.jsonl */
     double best;            /* best validation loss; NaN none yet */
     double seconds;         /* of training so far */
+    const char *precision;  /* in which it ran, a constant; checkpoint_load wants the same */
 } checkpoint_counters;
 
 /* objective may be NULL. */
 pclr_status checkpoint_save(const char *run, nn_params *params, const nn_adamw *optimiser, const objective *o,
                             const checkpoint_counters *counters, const pclr_config *config, const char *fingerprint, pclr_error *error);
-/* PCLR_E_DATA when the configuration or the dataset is another one (it says which key). */
+/* PCLR_E_DATA or _ARGUMENT when the configuration, the precision or the dataset is another one (it says which key). */
 pclr_status checkpoint_load(const char *run, nn_params *params, nn_adamw *optimiser, objective *o, checkpoint_counters *counters,
                             const pclr_config *config, const char *fingerprint, pclr_error *error);
 bool checkpoint_exists(const char *run);

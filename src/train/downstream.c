@@ -83,8 +83,8 @@ static void announce(const downstream *d)
     text list = {0};
     for (size_t c = 0; c < t->labels->classes; c++) text_add(&list, "%s%s %zu", c ? ", " : "", t->labels->class_name[c], t->positives[c]);
     callbacks_log(d->callbacks, PCLR_LOG_INFO,
-                  "%s on task %s: %zu training records of %zu patients (positives: %s), %zu validation records", d->method, t->labels->task,
-                  t->train.records, t->train_patients, list.data ? list.data : "", t->validation.records);
+                  "%s on task %s (%s): %zu training records of %zu patients (positives: %s), %zu validation records", d->method, t->labels->task,
+                  nn_backend_precision_name(d->backend), t->train.records, t->train_patients, list.data ? list.data : "", t->validation.records);
     text_free(&list);
 }
 
@@ -129,6 +129,7 @@ pclr_status downstream_open(downstream *d, const char *dataset_path, double seco
     d->spec.classes = (int64_t)d->task.labels->classes;
     if (features) TRY(open_features(d, error));
     TRY(nn_backend_create(&d->backend, config_text(d->config, "train.backend"), (int)config_int(d->config, "train.threads"), error));
+    TRY(nn_backend_precision(d->backend, config_text(d->config, "train.precision"), error));
     announce(d);
     return open_folder(d, error);
 }

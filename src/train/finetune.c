@@ -286,6 +286,7 @@ static pclr_status keep_member(finetune *f, size_t k, pclr_error *error)
     TRY_GOTO(st_writer_create(&w, error));
     TRY_GOTO(st_writer_metadata(w, "config", yaml, error));
     TRY_GOTO(st_writer_metadata(w, "dataset", f->d.pool.fingerprint, error));
+    TRY_GOTO(st_writer_metadata(w, "precision", nn_backend_precision_name(f->d.backend), error));
     snprintf(number, sizeof number, "%.17g %lld", m->best, (long long)m->step);
     TRY_GOTO(st_writer_metadata(w, "best", number, error));
     TRY_GOTO(nn_params_save(m->params, NULL, w, error));
@@ -313,6 +314,8 @@ static bool take_kept_member(finetune *f, size_t k)
         goto done;
     const char *config = st_metadata(file, "config"), *dataset = st_metadata(file, "dataset"), *best = st_metadata(file, "best");
     if (!config || !dataset || !best || strcmp(config, yaml) != 0 || strcmp(dataset, f->d.pool.fingerprint) != 0) goto done;
+    const char *precision = st_metadata(file, "precision"); /* files that do not tell are of fp32 */
+    if (strcmp(precision ? precision : "fp32", nn_backend_precision_name(f->d.backend)) != 0) goto done;
     if (!st_find(file, "validation.logit", &logit) ||
         logit.bytes != f->d.task.validation.records * f->d.task.labels->classes * sizeof(float))
         goto done;

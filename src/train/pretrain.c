@@ -155,17 +155,18 @@ static void announce(const pretrain *r)
     char processes[32] = "";
     if (pclr_world_size(r->world) > 1) (void)snprintf(processes, sizeof processes, "%d processes, ", pclr_world_size(r->world));
     callbacks_log(r->callbacks, PCLR_LOG_INFO,
-                  "%s on %s %s (%lld parameters), %sbackend %s with %d threads: %zu training and %zu validation records, %lld steps, %.0f "
+                  "%s on %s %s (%lld parameters), %sbackend %s in %s with %d threads: %zu training and %zu validation records, %lld steps, %.0f "
                   "MiB planned",
                   r->type->title, r->encoder.name, r->encoder.size, (long long)nn_params_size(r->params, "encoder."), processes,
-                  nn_backend_name(r->backend), nn_backend_threads(r->backend), r->train.records, r->validation.records, (long long)r->total,
-                  (double)pretrain_planned_bytes(r) / 1048576.0);
+                  nn_backend_name(r->backend), nn_backend_precision_name(r->backend), nn_backend_threads(r->backend), r->train.records,
+                  r->validation.records, (long long)r->total, (double)pretrain_planned_bytes(r) / 1048576.0);
 }
 
 static pclr_status pretrain_run(pretrain *r, const char *dataset_path, bool resume, pclr_train_summary *summary, pclr_error *error)
 {
     TRY(world_agree(r->world, pretrain_set_up(r, dataset_path, resume, error), NULL, error));
-    TRY(together_begin(r->world, r->config, r->pool.fingerprint, r->at.step, &r->space, r->params, error));
+    TRY(together_begin(r->world, r->config, r->pool.fingerprint, r->at.step, &r->space, r->params,
+                       nn_backend_precision_name(r->backend), error));
     announce(r);
     int64_t before = r->at.step;
     r->begin = clock_seconds();

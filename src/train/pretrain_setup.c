@@ -105,6 +105,7 @@ static pclr_status open_network(pretrain *r, pclr_error *error)
                           config_real(c, "train.weight_decay"), config_real(c, "train.clip_norm")};
     TRY(model_spec_from_config(&r->encoder, c, r->pool.preprocess.leads, error));
     TRY(nn_backend_create(&r->backend, config_text(c, "train.backend"), (int)config_int(c, "train.threads"), error));
+    TRY(nn_backend_precision(r->backend, config_text(c, "train.precision"), error));
     nn_backend_share(r->backend, r->world);
     TRY(nn_params_create(&r->params, (uint64_t)config_int(c, "seed"), error));
     TRY(build_graph(r, &r->train, NN_TRAIN, error));
@@ -153,7 +154,7 @@ static pclr_status open_folder(pretrain *r, pclr_error *error)
 static pclr_status begin_or_resume(pretrain *r, bool resume, pclr_error *error)
 {
     const char *initial = config_text(r->config, "train.initial");
-    r->at = (checkpoint_counters){.best = NAN};
+    r->at = (checkpoint_counters){.best = NAN, .precision = nn_backend_precision_name(r->backend)};
     if (resume) {
         if (!checkpoint_exists(r->folder))
             return error_set(error, PCLR_E_DATA, "%s: no checkpoint to resume from; start the run without --resume", r->folder);

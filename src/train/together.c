@@ -43,11 +43,12 @@ pclr_status together_weights(pclr_world *world, nn_params *params, pclr_error *e
 }
 
 pclr_status together_begin(pclr_world *world, const pclr_config *config, const char *data, int64_t step, const feature_space *space,
-                           nn_params *params, pclr_error *error)
+                           nn_params *params, const char *precision, pclr_error *error)
 {
     if (pclr_world_size(world) == 1) return PCLR_OK;
     TRY(same_config(world, config, error));
     TRY(world_same(world, hash_fnv1a(data, strlen(data)), "the dataset", error));
+    TRY(world_same(world, hash_fnv1a(precision, strlen(precision)), "the precision (auto differs by processor; set train.precision)", error));
     TRY(world_same(world, (uint64_t)step, "the checkpoint", error));
     TRY(world_same(world, hash_space(space), "the feature space", error));
     return together_weights(world, params, error);

@@ -46,11 +46,11 @@ NN_CLONES static void softmax_row(float *s, int64_t T, float scale)
 }
 
 /* The T x E matrix of a head as the right side of a product, as it is or transposed. */
-static weights right(const head *s, const void *data, int64_t start, bool transposed)
+static weights right(const nn_call *c, const head *s, const void *data, int64_t start, bool transposed)
 {
     const float *from = (const float *)data + start;
-    if (transposed) return (weights){.data = from, .N = s->T, .outer = 1, .inner = s->E, .inner_step = 1, .n_step = s->D};
-    return (weights){.data = from, .N = s->E, .outer = 1, .inner = s->T, .inner_step = s->D, .n_step = 1};
+    if (transposed) return (weights){.data = from, .N = s->T, .outer = 1, .inner = s->E, .inner_step = 1, .n_step = s->D, .bf16 = c->bf16};
+    return (weights){.data = from, .N = s->E, .outer = 1, .inner = s->T, .inner_step = s->D, .n_step = 1, .bf16 = c->bf16};
 }
 
 /* Scratch of one thread: three matrices T x T (probabilities, their gradients, dropout's factors) and what a product needs. */
@@ -66,7 +66,7 @@ static int64_t square_floats(const nn_call *c)
 static int64_t scratch_floats(const nn_call *c)
 {
     const head s = head_of(c);
-    return 3 * square_floats(c) + gemm_tiles_scratch(s.T > s.E ? s.T : s.E);
+    return 3 * square_floats(c) + gemm_tiles_scratch(s.T, s.T > s.E ? s.T : s.E, c->bf16);
 }
 
 static scratch scratch_of(const nn_call *c, int64_t part)
@@ -84,7 +84,7 @@ static size_t attention_work(const nn_call *c)
 /* p[T][T] = softmax(q k^T / sqrt(E)) */
 static void probabilities(const nn_call *c, const head *s, int64_t start, const scratch *m)
 {
-    const weights k = right(s, c->in[1].data, start, true);
+    const weights k = right(c, s, c->in[1].data, start, true);
     const result to = {.data = m->p, .stride = s->T};
     gemm_tiles((const float *)c->in[0].data + start, s->T, s->D, 1, &k, &to, m->work);
     for (int64_t i = 0; i < s->T; i++) softmax_row(m->p + i * s->T, s->T, s->scale);
@@ -93,7 +93,7 @@ static void probabilities(const nn_call *c, const head *s, int64_t start, const 
 static void head_forward(const nn_call *c, const head *s, int64_t bh, const scratch *m)
 {
     const int64_t start = start_of(s, bh), size = s->T * s->T;
-    const weights v = right(s, c->in[2].data, start, false);
+    const weights v = right(c, s, c->in[2].data, start, false);
     const result y = {.data = (float *)c->out.data + start, .stride = s->D};
     probabilities(c, s, start, m);
     if (c->args->p > 0) dropout_apply(c, bh * size, size, m->p, false, m->p);
@@ -139,8 +139,8 @@ static void add_gradient(const nn_call *c, const head *s, int k, int64_t start, 
 static void head_backward(const nn_call *c, const head *s, int64_t bh, const scratch *m)
 {
     const int64_t start = start_of(s, bh), size = s->T * s->T;
-    const weights q = right(s, c->in[0].data, start, false), k = right(s, c->in[1].data, start, false);
-    const weights vt = right(s, c->in[2].data, start, true), dy = right(s, c->out.grad, start, false);
+    const weights q = right(c, s, c->in[0].data, start, false), k = right(c, s, c->in[1].data, start, false);
+    const weights vt = right(c, s, c->in[2].data, start, true), dy = right(c, s, c->out.grad, start, false);
     const result to = {.data = m->dp, .stride = s->T};
     const bool drops = c->args->p > 0;
     probabilities(c, s, start, m);

@@ -15,13 +15,14 @@ typedef struct conv {
     int64_t x_stride, y_stride; /* channels of a row in memory, all groups */
     int64_t stride, dilation, left;
     int threads;
+    bool bf16;
 } conv;
 
 /* Windows over x as a matrix; w must live as long as the result. */
 static matrix window_matrix(const float *x, int64_t items, const window_rows *w)
 {
     const int64_t columns = w->K * w->I;
-    matrix m = {.data = x, .rows = items * w->U, .columns = columns, .stride = columns, .windows = w};
+    matrix m = {.data = x, .rows = items * w->U, .columns = columns, .stride = columns, .windows = w, .bf16 = w->bf16};
     if (w->K == w->stride && w->dilation == 1 && w->left == 0 && w->x_stride == w->I && w->T == w->U * w->stride) m.windows = NULL;
     return m;
 }
@@ -42,6 +43,7 @@ static margin margin_of(const window_rows *w)
 static bool wants_copy(const window_rows *w)
 {
     const margin m = margin_of(w);
+    if (w->bf16) return false;
     return w->x_stride != w->I || (ceil_div(m.before, w->stride) + ceil_div(m.after, w->stride)) * w->K > w->T;
 }
 
@@ -85,7 +87,8 @@ static const float *place(window_rows *w, int64_t items, const float *x, int thr
 static window_rows forward_windows(const conv *p)
 {
     return (window_rows){
-        .T = p->T, .U = p->U, .K = p->K, .I = p->I, .x_stride = p->x_stride, .stride = p->stride, .dilation = p->dilation, .left = p->left};
+        .T = p->T, .U = p->U, .K = p->K, .I = p->I, .x_stride = p->x_stride, .stride = p->stride, .dilation = p->dilation, .left = p->left,
+        .bf16 = p->bf16};
 }
 
 static size_t forward_floats(const conv *p)
@@ -162,6 +165,7 @@ static window_rows phase_windows(const conv *p, const phase *f)
                          .x_stride = p->y_stride,
                          .stride = 1,
                          .dilation = f->spread,
+                         .bf16 = p->bf16,
                          .left = f->offset + (f->taps - 1) * f->spread - f->first};
 }
 
@@ -240,7 +244,8 @@ static conv conv_of(const nn_call *c)
                   .stride = c->args->stride,
                   .dilation = c->args->dilation,
                   .left = c->args->pad_left,
-                  .threads = c->threads};
+                  .threads = c->threads,
+                  .bf16 = c->bf16};
 }
 
 static size_t larger(size_t a, size_t b)
@@ -298,7 +303,8 @@ static conv transposed_of(const nn_call *c)
                   .stride = c->args->stride,
                   .dilation = 1,
                   .left = c->args->pad_left,
-                  .threads = c->threads};
+                  .threads = c->threads,
+                  .bf16 = c->bf16};
 }
 
 static size_t conv_transpose1d_work(const nn_call *c)

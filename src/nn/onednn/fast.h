@@ -18,6 +18,13 @@
 #define NN_CLONES
 #endif
 
+/* Whether products of bf16 are compiled in (bf16.h). */
+#if defined(__x86_64__)
+#define PCLR_BF16 1
+#else
+#define PCLR_BF16 0
+#endif
+
 /* Part `k` of `count` things cut into `parts` nearly equal pieces. */
 typedef struct piece {
     int64_t begin, end;
@@ -75,6 +82,7 @@ typedef struct window_rows {
     int64_t T, U, K, I;
     int64_t x_stride; /* values between consecutive times in memory */
     int64_t stride, dilation, left;
+    bool bf16;        /* operands are rounded to bf16, which makes a copy of its own */
 } window_rows;
 
 /* A matrix that stands in memory (row r at data + r * stride), or whose rows are windows of `data`. */
@@ -82,6 +90,7 @@ typedef struct matrix {
     const float *data;
     int64_t rows, columns, stride;
     const window_rows *windows; /* NULL: stands in memory */
+    bool bf16;                  /* products with it round both operands to bf16 */
 } matrix;
 
 /* What rows are multiplied with: element n of depth o * inner + i is data[o * outer_step + i * inner_step + n * n_step]. */
@@ -90,6 +99,7 @@ typedef struct weights {
     int64_t N, outer, inner;
     int64_t outer_step, inner_step, n_step;
     const float *factor; /* [N] or NULL: each column is multiplied by its own */
+    bool bf16;           /* gemm_tiles rounds both operands to bf16 */
 } weights;
 
 /* What happens to finished results: y = activation(y + other), followed = gelu(y). `other` and `followed` lie like the result. */
@@ -118,7 +128,7 @@ size_t gemm_weights_scratch(const matrix *x, int64_t N, int threads); /* floats 
 void gemm_bias(const float *dy, int64_t rows, int64_t dy_stride, int64_t N, float *db, int threads);
 /* A product on the calling thread, by tiles: y[i][n] = (add ? y : 0) + sum_k left[i * row_step + k * step] w[k][n], i < M. */
 void gemm_tiles(const float *left, int64_t M, int64_t row_step, int64_t step, const weights *w, const result *y, float *scratch);
-int64_t gemm_tiles_scratch(int64_t depth); /* floats */
+int64_t gemm_tiles_scratch(int64_t M, int64_t depth, bool bf16); /* floats */
 /* The same by oneDNN, for whatever lies anyhow: c (add ? + : =) op(a) op(b), row-major, with row strides. */
 void gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
               bool add, float *c, int64_t ldc);

@@ -7,7 +7,7 @@
  */
 #include <oneapi/dnnl/dnnl.h>
 
-#include "nn/onednn/fast.h"
+#include "nn/onednn/bf16.h"
 
 enum {
     DEPTH = 320, /* most products added up in registers: a panel of this depth and its rows fill the first-level cache */
@@ -173,12 +173,17 @@ static int64_t packed_floats(const tile_kernel *tile, int64_t N, int64_t K)
 
 size_t gemm_rows_scratch(const matrix *x, int64_t N, int threads)
 {
+    if (PCLR_BF16 && x->bf16) return gemm_rows_bf16_scratch(x, N, threads);
     const tile_kernel tile = tile_for(N);
     return (size_t)(packed_floats(&tile, N, x->columns) + threads * most_written(x, ROWS) * written_stride(x));
 }
 
 void gemm_rows(const matrix *x, const weights *w, const result *y, int threads, float *scratch)
 {
+    if (PCLR_BF16 && x->bf16) {
+        gemm_rows_bf16(x, w, y, threads, scratch);
+        return;
+    }
     const tile_kernel tile = tile_for(w->N);
     const int64_t K = x->columns, panels = ceil_div(w->N, tile.columns), own = most_written(x, ROWS) * written_stride(x);
     float *packed = scratch, *written = packed + packed_floats(&tile, w->N, K);
@@ -204,13 +209,18 @@ void gemm_rows(const matrix *x, const weights *w, const result *y, int threads, 
 
 /* ---- one product on one thread ---- */
 
-int64_t gemm_tiles_scratch(int64_t depth)
+int64_t gemm_tiles_scratch(int64_t M, int64_t depth, bool bf16)
 {
+    if (PCLR_BF16 && bf16) return gemm_tiles_bf16_scratch(M, depth);
     return ceil_div(depth * MOST_TILE_COLUMNS, 16) * 16;
 }
 
 void gemm_tiles(const float *left, int64_t M, int64_t row_step, int64_t step, const weights *w, const result *y, float *scratch)
 {
+    if (PCLR_BF16 && w->bf16) {
+        gemm_tiles_bf16(left, M, row_step, step, w, y, scratch);
+        return;
+    }
     const tile_kernel tile = tile_for(w->N);
     const int64_t K = w->outer * w->inner, blocks = ceil_div(K, DEPTH);
     for (int64_t n = 0; n < w->N; n += tile.columns) {
@@ -262,6 +272,7 @@ static int64_t task_scratch(const matrix *x, const shares *s, int64_t N)
 
 size_t gemm_weights_scratch(const matrix *x, int64_t N, int threads)
 {
+    if (PCLR_BF16 && x->bf16) return gemm_weights_bf16_scratch(x, N, threads);
     const shares s = shares_of(x, N, threads);
     return (size_t)((s.parts - 1) * N * x->columns + s.parts * s.groups * task_scratch(x, &s, N) + 16);
 }
@@ -319,6 +330,10 @@ NN_CLONES static void add_up(float *to, const float *from, int64_t n)
 
 void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads, float *scratch)
 {
+    if (PCLR_BF16 && x->bf16) {
+        gemm_weights_bf16(x, dy, dy_stride, N, dw, threads, scratch);
+        return;
+    }
     const shares s = shares_of(x, N, threads);
     const int64_t size = N * x->columns, own = task_scratch(x, &s, N);
     float *others = scratch, *scratches = scratch + ceil_div((s.parts - 1) * size, 16) * 16;

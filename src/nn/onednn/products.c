@@ -2,9 +2,9 @@
 /* linear and matmul; formulas in reference/products.h. */
 #include "nn/onednn/fast.h"
 
-static matrix in_memory(const float *x, int64_t rows, int64_t columns)
+static matrix in_memory(const nn_call *c, const float *x, int64_t rows, int64_t columns)
 {
-    return (matrix){.data = x, .rows = rows, .columns = columns, .stride = columns};
+    return (matrix){.data = x, .rows = rows, .columns = columns, .stride = columns, .bf16 = c->bf16};
 }
 
 /* w [N][K] as the right side of y = x w^T, and of dx = dy w. */
@@ -21,7 +21,7 @@ static weights as_it_is(const float *w, int64_t N, int64_t K)
 static size_t linear_work(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
-    const matrix x = in_memory(NULL, R, K), dy = in_memory(NULL, R, N);
+    const matrix x = in_memory(c, NULL, R, K), dy = in_memory(c, NULL, R, N);
     size_t most = gemm_rows_scratch(&x, N, c->threads);
     if (c->training) {
         const size_t data = gemm_rows_scratch(&dy, K, c->threads), weight = gemm_weights_scratch(&x, N, c->threads);
@@ -34,7 +34,7 @@ static size_t linear_work(const nn_call *c)
 static void linear_forward(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
-    const matrix x = in_memory(c->in[0].data, R, K);
+    const matrix x = in_memory(c, c->in[0].data, R, K);
     const folded f = folded_of(c, N, c->work);
     weights w = transposed(c->in[1].data, N, K);
     w.factor = f.factor;
@@ -50,7 +50,7 @@ static void clear_unless_add(const nn_tensor *t)
 static void linear_backward(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
-    const matrix x = in_memory(c->in[0].data, R, K), dy = in_memory(c->out.grad, R, N);
+    const matrix x = in_memory(c, c->in[0].data, R, K), dy = in_memory(c, c->out.grad, R, N);
     if (c->in[0].grad) {
         const weights w = as_it_is(c->in[1].data, N, K);
         const result dx = {.data = c->in[0].grad, .per_item = R, .stride = K, .add = c->in[0].add};
