@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Backends by name, and the names of operations. */
-#include "nn/backend.h"
+#include "nn/device.h"
 
 #include <string.h>
 
@@ -48,15 +48,32 @@ static const backend_entry entries[] = {
     {"reference64", 8, {nn_reference64_fill}, NULL},
 };
 
+/* Back ends on devices, by name; "auto" never takes one. */
+static pclr_status create_there(nn_backend **backend, const char *name, int threads, pclr_error *error)
+{
+    nn_backend *b = NULL;
+    TRY(mem_alloc(&b, 1, sizeof *b, error));
+    b->name = "cuda";
+    b->element = sizeof(float);
+    b->threads = parallel_threads(threads);
+    pclr_status status = nn_device_load(name, &b->device, b->kernel, &b->module, error);
+    if (status == PCLR_OK)
+        *backend = b;
+    else
+        mem_free(b);
+    return status;
+}
+
 pclr_status nn_backend_create(nn_backend **backend, const char *name, int threads, pclr_error *error)
 {
+    if (strcmp(name, "cuda") == 0) return create_there(backend, name, threads, error);
     const size_t count = sizeof entries / sizeof entries[0];
     const backend_entry *entry = NULL;
     nn_backend *b = NULL;
     for (size_t k = 0; k < count && !entry; k++)
         if (strcmp(name, "auto") == 0 || strcmp(name, entries[k].name) == 0) entry = &entries[k];
     if (!entry)
-        return error_set(error, PCLR_E_UNSUPPORTED, "backend \"%s\" is not in this build; use \"auto\", \"reference\" or, when built with oneDNN, \"onednn\"", name);
+        return error_set(error, PCLR_E_UNSUPPORTED, "backend \"%s\" is not in this build; use \"auto\", \"reference\", \"cuda\" or, when built with oneDNN, \"onednn\"", name);
     TRY(mem_alloc(&b, 1, sizeof *b, error));
     b->name = entry->name;
     b->element = entry->element;
@@ -69,6 +86,7 @@ pclr_status nn_backend_create(nn_backend **backend, const char *name, int thread
 
 void nn_backend_destroy(nn_backend **backend)
 {
+    if (*backend) nn_device_unload(&(*backend)->device, &(*backend)->module);
     mem_release(backend);
 }
 
@@ -84,6 +102,10 @@ pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pcl
         able = true;
         units = entries[k].bf16();
     }
+    if (backend->device) {
+        backend->bf16 = backend->device->bf16 && !(strcmp(precision, "fp32") == 0);
+        return PCLR_OK;
+    }
     if (wanted && !able)
         return error_set(error, PCLR_E_UNSUPPORTED, "precision bf16: backend \"%s\" computes in its own format alone; use backend \"onednn\" or precision \"fp32\"",
                          backend->name);
@@ -97,6 +119,11 @@ pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pcl
 const char *nn_backend_precision_name(const nn_backend *backend)
 {
     return backend->bf16 ? "bf16" : "fp32";
+}
+
+const char *nn_backend_device(const nn_backend *backend)
+{
+    return backend->device ? backend->device->name : NULL;
 }
 
 const char *nn_backend_name(const nn_backend *backend)

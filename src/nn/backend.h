@@ -72,9 +72,9 @@ typedef struct nn_call {
     void *followed;     /* where the forward kernel writes the GELU of its result as well (fold.c); NULL: nowhere */
     pclr_world *world;  /* the processes that share the batch; NULL: one alone */
     uint32_t key[2];    /* random numbers: Philox key of this node ... */
-    uint64_t step;      /* ... and counter; on a device it lies there */
-    bool bf16;          /* products round their operands to bf16 */
+    uint64_t step;      /* ... and counter */
     nn_device *device;  /* where data lies and kernels run; NULL: the host */
+    const uint64_t *step_at; /* on a device: where it finds the step */
 } nn_call;
 
 enum { NN_READS_OUT = 1 << 30 };   /* bit k: input k */
@@ -101,7 +101,6 @@ struct nn_backend {
     size_t element;            /* bytes of a real: 4, or 8 in reference64 */
     bool bf16;                 /* see nn_backend_precision */
     pclr_world *world;         /* NULL: one process alone */
-    bool bf16;                 /* half precision; see nn_backend_precision */
     nn_device *device;         /* NULL: the host */
     void *module;              /* that the device came from */
     nn_kernel kernel[NN_OPS];

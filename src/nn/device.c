@@ -39,6 +39,5 @@ void nn_device_unload(nn_device **device, void **module)
 {
     if (*device) (*device)->close(*device);
     *device = NULL;
-    if (*module) dlclose(*module);
-    *module = NULL;
+    *module = NULL; /* stays loaded: the driver's own clean-up at exit still calls into it */
 }

@@ -48,7 +48,6 @@ struct nn_device {
     void (*average)(nn_device *d, float *target, const float *source, int64_t count, double decay);
 
     void (*close)(nn_device *d);
-    uint64_t *step;   /* on the device: the step that keys dropout */
 };
 
 /* What a module exports as "pclr_device_module". `layout` guards against a module of another build. */

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/mirror.h"
+#include "nn/params.h"
+
 /* ---- shapes ---- */
 
 nn_shape nn_shape0(void)
@@ -97,6 +100,18 @@ pclr_status nn_graph_create(nn_graph **graph, nn_backend *backend, nn_params *pa
     return status;
 }
 
+static void release_block(nn_graph *g)
+{
+    nn_device *d = g->backend->device;
+    if (!d) {
+        mem_free(g->block);
+        return;
+    }
+    for (int k = 0; k < 2; k++) d->forget(d, g->recording[k]);
+    d->release(d, g->block);
+    nn_mirror_free(g);
+}
+
 void nn_graph_destroy(nn_graph **graph)
 {
     nn_graph *g = *graph;
@@ -106,7 +121,7 @@ void nn_graph_destroy(nn_graph **graph)
         const nn_kernel *kernel = &g->backend->kernel[node->op];
         if (node->call.state && kernel->release) kernel->release(node->call.state);
     }
-    mem_free(g->block);
+    release_block(g);
     mem_free(g->seconds);
     mem_free(g->completion);
     mem_free(g->node);
@@ -285,15 +300,17 @@ void *nn_data(nn_graph *g, nn_id x)
 {
     if (!g->compiled || x < 0 || (size_t)x >= g->nodes) return NULL;
     const nn_node *root = &g->node[g->node[x].root];
+    if (root->op == NN_OP_PARAM && g->backend->element == sizeof(float)) return nn_parameter_write(root->parameter);
     bool readable = root->keep || root->op == NN_OP_PARAM || root->op == NN_OP_CONSTANT;
-    return readable ? root->data : NULL;
+    return !readable ? NULL : root->seen ? root->seen : root->data;
 }
 
 const float *nn_grad(nn_graph *g, nn_id x)
 {
     if (!g->compiled || x < 0 || (size_t)x >= g->nodes) return NULL;
     const nn_node *root = &g->node[g->node[x].root];
-    return root->want_grad || root->op == NN_OP_PARAM ? root->grad : NULL;
+    if (root->op == NN_OP_PARAM && g->backend->device) return root->grad ? nn_parameter_gradient(root->parameter) : NULL;
+    return !root->want_grad && root->op != NN_OP_PARAM ? NULL : root->seen_grad ? root->seen_grad : root->grad;
 }
 
 nn_memory nn_graph_memory(const nn_graph *g)

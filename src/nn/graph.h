@@ -31,6 +31,7 @@ typedef struct nn_node {
     bool runs_backward;
     nn_call call;
     void *data, *grad;          /* of roots */
+    void *seen, *seen_grad;     /* the host's side of them, where they lie on a device (mirror.c) */
 } nn_node;
 
 /* A parameter whose gradient is complete after the backward pass of a node. */
@@ -38,6 +39,12 @@ typedef struct nn_completion {
     nn_id node;
     nn_parameter *parameter;
 } nn_completion;
+
+/* What the host sees of a graph on a device: the same bytes on either side (mirror.c). */
+typedef struct nn_mirror {
+    void *there, *here;
+    size_t kept, gradients, bytes; /* where each part begins; the whole */
+} nn_mirror;
 
 struct nn_graph {
     nn_backend *backend;
@@ -56,6 +63,10 @@ struct nn_graph {
     nn_memory sizes;
     double *seconds;            /* [NN_OPS][2]: forward, backward; NULL: no profile asked for */
     bool ran_forward;
+    nn_mirror mirror;           /* on a device */
+    void *recording[2];         /* forward and backward pass, from their second run on */
+    int runs[2];
+    uint64_t passed_step;
     nn_completion *completion;  /* in the order of the backward pass; NULL: nobody asked */
     size_t completions;
     nn_gradient_ready ready;

@@ -39,7 +39,8 @@ int64_t nn_shape_size(nn_shape s);
 
 /* ---- backend: where operations run ---- */
 typedef struct nn_backend nn_backend;
-/* name: "reference", "onednn" or "auto" (the fastest this build has). threads <= 0: all processors. */
+/* name: "reference", "onednn", "auto" (the fastest of the processor's in this build), or "cuda" (an NVIDIA GPU; the build needs nvcc).
+ * threads <= 0: all processors. */
 pclr_status nn_backend_create(nn_backend **backend, const char *name, int threads, pclr_error *error);
 void nn_backend_destroy(nn_backend **backend);
 /* Number format of the products' operands in graphs that are compiled from here on: "fp32" (as after nn_backend_create), "bf16" (8 bits of
@@ -48,6 +49,7 @@ void nn_backend_destroy(nn_backend **backend);
 pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pclr_error *error);
 const char *nn_backend_precision_name(const nn_backend *backend); /* "fp32" or "bf16" */
 const char *nn_backend_name(const nn_backend *backend);
+const char *nn_backend_device(const nn_backend *backend); /* "NVIDIA H100 80GB HBM3"; NULL: the processor */
 int nn_backend_threads(const nn_backend *backend);
 /* Graphs of this backend that are built from here on belong to one graph that all processes of `world` run together: each computes its own rows
  * of the batch. Batch norm takes its statistics over the rows of all; nn_all_rows and nn_all_mean join what the processes have. A loss that
@@ -73,8 +75,9 @@ typedef struct nn_parameter {
     const char *name;
     nn_shape shape;
     nn_init init;
-    float *value, *grad; /* grad NULL for buffers */
+    float *value, *grad; /* on the host; grad NULL for buffers. See nn_parameter_read */
     bool frozen;         /* no gradient, no update */
+    struct nn_parameter_there *there; /* what a device holds of it; NULL: nothing */
 } nn_parameter;
 
 pclr_status nn_params_create(nn_params **params, uint64_t seed, pclr_error *error);
@@ -82,6 +85,9 @@ void nn_params_destroy(nn_params **params);
 size_t nn_params_count(const nn_params *params);
 nn_parameter *nn_params_at(nn_params *params, size_t k);
 nn_parameter *nn_params_find(nn_params *params, const char *name); /* NULL: none */
+/* Where graphs run on a device, the newest values may lie there. These give them on the host: to read, or to change, which later passes see. */
+const float *nn_parameter_read(const nn_parameter *parameter);
+float *nn_parameter_write(nn_parameter *parameter);
 int64_t nn_params_size(const nn_params *params, const char *prefix); /* trained values under a prefix; NULL: all */
 void nn_params_zero_grad(nn_params *params);
 /* Freezes (or frees) every parameter whose name begins with `prefix`; graphs compiled later save its backward pass. */

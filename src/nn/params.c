@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "nn/device.h"
 #include "nn/graph.h"
 #include "nn/params.h"
 
@@ -23,6 +24,7 @@ void nn_params_destroy(nn_params **params)
     nn_params *p = *params;
     if (!p) return;
     for (size_t k = 0; k < p->count; k++) {
+        nn_parameter_leave(p->item[k]);
         mem_free(p->item[k]->value);
         mem_free(p->item[k]->grad);
         mem_free((void *)p->item[k]->name);
@@ -78,7 +80,9 @@ void nn_params_zero_grad(nn_params *params)
 {
     for (size_t k = 0; k < params->count; k++) {
         nn_parameter *p = params->item[k];
-        if (p->grad) memset(p->grad, 0, (size_t)nn_shape_size(p->shape) * sizeof(float));
+        const size_t bytes = (size_t)nn_shape_size(p->shape) * sizeof(float);
+        if (p->grad) memset(p->grad, 0, bytes);
+        if (p->there && p->there->grad) p->there->device->clear(p->there->device, p->there->grad, bytes);
     }
 }
 
@@ -199,6 +203,23 @@ pclr_status nn_params_need_grad(nn_parameter *p, pclr_error *error)
     return mem_alloc(&p->grad, (size_t)nn_shape_size(p->shape), sizeof(float), error);
 }
 
+/* target += (1 - decay) (source - target), on the device where both lie there. */
+static void blend(nn_parameter *target, nn_parameter *source, double decay)
+{
+    const int64_t size = nn_shape_size(target->shape);
+    if (target->there && source->there && target->there->device == source->there->device) {
+        nn_device *d = target->there->device;
+        nn_parameter_upload(target);
+        nn_parameter_upload(source);
+        d->average(d, target->there->value, source->there->value, size, decay);
+        nn_parameter_changed_there(target);
+        return;
+    }
+    const float *from = nn_parameter_read(source);
+    float *to = nn_parameter_write(target);
+    for (int64_t i = 0; i < size; i++) to[i] = (float)((double)to[i] + (1 - decay) * ((double)from[i] - (double)to[i]));
+}
+
 pclr_status nn_params_ema(nn_params *params, const char *source_prefix, const char *target_prefix, double decay, pclr_error *error)
 {
     char name[1024];
@@ -210,9 +231,7 @@ pclr_status nn_params_ema(nn_params *params, const char *source_prefix, const ch
         nn_parameter *source = length > 0 && (size_t)length < sizeof name ? nn_params_find(params, name) : NULL;
         if (!source || !nn_shape_equal(source->shape, target->shape))
             return error_set(error, PCLR_E_ARGUMENT, "moving average: \"%s\" has no counterpart \"%s\" of the same shape", target->name, name);
-        int64_t size = nn_shape_size(target->shape);
-        for (int64_t i = 0; i < size; i++)
-            target->value[i] = (float)((double)target->value[i] + (1 - decay) * ((double)source->value[i] - (double)target->value[i]));
+        blend(target, source, decay);
         matched++;
     }
     if (matched == 0) return error_set(error, PCLR_E_ARGUMENT, "moving average: no parameter begins with \"%s\"", target_prefix);

@@ -19,6 +19,21 @@ typedef struct nn_params_aside {
     float *value;
 } nn_params_aside;
 
+/* A parameter's copies on a device. Of value, either side may be newer, never both. */
+typedef struct nn_parameter_there {
+    struct nn_device *device;
+    float *value, *grad;
+    bool host_newer, device_newer;
+} nn_parameter_there;
+
+/* Makes the copies that are missing, and brings the host's newer values over. */
+pclr_status nn_parameter_to_device(nn_parameter *parameter, struct nn_device *device, bool gradient, pclr_error *error);
+void nn_parameter_upload(nn_parameter *parameter);
+/* The device has changed the values. */
+void nn_parameter_changed_there(nn_parameter *parameter);
+const float *nn_parameter_gradient(const nn_parameter *parameter); /* on the host */
+void nn_parameter_leave(nn_parameter *parameter); /* frees the copies; newer values come to the host first */
+
 struct nn_params {
     uint64_t seed;
     nn_parameter **item;

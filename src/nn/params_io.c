@@ -9,7 +9,7 @@ pclr_status nn_params_save(const nn_params *params, const char *prefix, st_write
 {
     for (size_t k = 0; k < params->count; k++) {
         const nn_parameter *p = params->item[k];
-        if (nn_params_under(p->name, prefix)) TRY(st_writer_add(w, p->name, "F32", p->shape, p->value, error));
+        if (nn_params_under(p->name, prefix)) TRY(st_writer_add(w, p->name, "F32", p->shape, nn_parameter_read(p), error));
     }
     return PCLR_OK;
 }
@@ -47,7 +47,7 @@ static pclr_status take(nn_parameter *p, const st_tensor *t, pclr_error *error)
     if (!nn_shape_equal(p->shape, t->shape))
         return error_set(error, PCLR_E_FORMAT, "parameter \"%s\": the file holds shape %s; the model needs %s; load the file with the architecture it was saved with",
                          p->name, nn_shape_text(t->shape, found), nn_shape_text(p->shape, wanted));
-    memcpy(p->value, t->data, t->bytes);
+    memcpy(nn_parameter_write(p), t->data, t->bytes);
     return PCLR_OK;
 }
 

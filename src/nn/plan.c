@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/graph.h"
+#include "nn/mirror.h"
+#include "nn/params.h"
 
 enum { ALIGN = 64 };
 
@@ -36,7 +37,7 @@ static size_t round_up(size_t bytes)
 
 static size_t element_size(const nn_graph *g, const nn_node *node)
 {
-    return node->type == NN_I32 ? sizeof(int32_t) : g->backend->element;
+    return node->type == NN_I32 ? sizeof(int32_t) : node->type == NN_BF16 ? sizeof(uint16_t) : g->backend->element;
 }
 
 static size_t data_bytes(const nn_graph *g, const nn_node *node)
@@ -109,8 +110,8 @@ static pclr_status make_calls(nn_graph *g, pclr_error *error)
 {
     for (size_t k = 0; k < g->nodes; k++) {
         nn_node *n = &g->node[k];
-        n->call = (nn_call){.args = &n->args, .inputs = n->inputs, .training = g->mode == NN_TRAIN, .threads = g->backend->threads, .bf16 = g->backend->bf16, .world = g->backend->world};
-        n->call.out = (nn_tensor){.shape = n->shape, .size = nn_shape_size(n->shape)};
+        n->call = (nn_call){.args = &n->args, .inputs = n->inputs, .training = g->mode == NN_TRAIN, .threads = g->backend->threads, .bf16 = g->backend->bf16, .world = g->backend->world, .device = g->backend->device};
+        n->call.out = (nn_tensor){.shape = n->shape, .type = n->type, .size = nn_shape_size(n->shape)};
         if (is_leaf(n) || is_alias(n)) continue;
         uint64_t key = nn_params_seed(g->params) ^ (0x9E3779B97F4A7C15u * (k + 1)) ^ (0xD1B54A32D192ED03u * (uint64_t)pclr_world_rank(g->backend->world));
         n->call.key[0] = (uint32_t)key;
@@ -120,7 +121,7 @@ static pclr_status make_calls(nn_graph *g, pclr_error *error)
         for (int i = 0; i < n->inputs; i++) {
             if (n->in[i] == NN_NONE) continue;
             nn_shape shape = g->node[n->in[i]].shape;
-            n->call.in[i] = (nn_tensor){.shape = shape, .size = nn_shape_size(shape)};
+            n->call.in[i] = (nn_tensor){.shape = shape, .type = g->node[n->in[i]].type, .size = nn_shape_size(shape)};
         }
     }
     return PCLR_OK;
@@ -204,7 +205,7 @@ static bool in_place(const planner *p, size_t k)
     if (is_leaf(source) || source->keep || p->last_read[root] != k || p->data_span[root] == SIZE_MAX) return false;
     for (int i = 1; i < n->inputs; i++)
         if (n->in[i] != NN_NONE && g->node[n->in[i]].root == root) return false;
-    return nn_shape_size(source->shape) == nn_shape_size(n->shape) && p->item[p->data_span[root]].address[1] == NULL;
+    return nn_shape_size(source->shape) == nn_shape_size(n->shape) && source->type == n->type && p->item[p->data_span[root]].address[1] == NULL;
 }
 
 static pclr_status plan_data(planner *p, pclr_error *error)
@@ -253,24 +254,27 @@ static bool param_in_place(const nn_graph *g, const nn_node *n)
 
 static bool fixed_data(const nn_graph *g, const nn_node *n)
 {
-    if (n->root != (nn_id)(n - g->node)) return false;
+    if (n->root != (nn_id)(n - g->node) || g->backend->device) return false;
     return (is_leaf(n) && !param_in_place(g, n)) || (n->keep && n->used);
 }
 
 static bool fixed_grad(const nn_graph *g, const nn_node *n)
 {
-    if (n->root != (nn_id)(n - g->node)) return false;
+    if (n->root != (nn_id)(n - g->node) || g->backend->device) return false;
     return n->want_grad || (n->active && is_leaf(n) && !param_in_place(g, n));
 }
 
 static pclr_status use_parameter(nn_graph *g, nn_node *n, pclr_error *error)
 {
     size_t bytes = (size_t)nn_shape_size(n->shape) * sizeof(float);
-    n->data = n->parameter->value;
+    nn_device *device = g->backend->device;
+    if (device) TRY(nn_parameter_to_device(n->parameter, device, false, error));
+    n->data = device ? n->parameter->there->value : n->parameter->value;
     g->sizes.parameters += bytes;
     if (g->mode != NN_TRAIN || g->loss == NN_NONE || n->parameter->init.buffer || n->parameter->frozen) return PCLR_OK;
     TRY(nn_params_need_grad(n->parameter, error)); /* also where the loss does not depend on it: the gradient is then 0 */
-    n->grad = n->parameter->grad;
+    if (device) TRY(nn_parameter_to_device(n->parameter, device, true, error));
+    n->grad = device ? n->parameter->there->grad : n->parameter->grad;
     g->sizes.gradients += bytes;
     return PCLR_OK;
 }
@@ -292,6 +296,7 @@ static void fill_values(nn_graph *g)
 {
     for (size_t k = 0; k < g->nodes; k++) {
         nn_node *n = &g->node[k];
+        if (g->backend->device) return; /* constants go there with the inputs */
         const float *from = n->op == NN_OP_CONSTANT ? n->constant : n->op == NN_OP_PARAM && !param_in_place(g, n) ? n->parameter->value : NULL;
         for (int64_t i = 0; from && i < nn_shape_size(n->shape); i++) {
             if (g->backend->element == sizeof(double))
@@ -352,7 +357,7 @@ static pclr_status place_all(planner *p, pclr_error *error)
         if (order[k]->offset + order[k]->bytes > total) total = order[k]->offset + order[k]->bytes;
     }
     mem_free(order);
-    TRY(mem_alloc(&g->block, total, 1, error));
+    TRY(g->backend->device ? g->backend->device->allocate(g->backend->device, &g->block, total, error) : mem_alloc(&g->block, total, 1, error));
     g->sizes.activations = total - g->sizes.workspace;
     for (size_t k = 0; k < p->items; k++)
         for (int a = 0; a < 2; a++)
@@ -438,14 +443,18 @@ pclr_status nn_graph_compile(nn_graph *g, nn_id loss, pclr_error *error)
         if (error) *error = g->error;
         return g->error.status;
     }
+    if (g->backend->device && g->backend->world)
+        return error_set(error, PCLR_E_UNSUPPORTED, "several processes share this graph; on device %s one process runs alone; run on the processor", g->backend->name);
     g->loss = loss;
     if (loss != NN_NONE) g->node[g->node[loss].root].keep = true;
     mark_used(g);
     TRY(nn_graph_fold(g, error));
     mark_gradients(g);
+    if (g->backend->device) nn_mirror_types(g);
     TRY(make_calls(g, error));
     TRY(prepare(g, error));
     TRY(plan_memory(g, error));
+    if (g->backend->device) TRY(nn_mirror_make(g, error));
     fill_values(g);
     connect(g);
     TRY(order_writers(g, error));

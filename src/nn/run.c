@@ -6,7 +6,8 @@
 
 #include "base/parallel.h"
 #include "base/text.h"
-#include "nn/graph.h"
+#include "nn/mirror.h"
+#include "nn/params.h"
 
 static bool runs(const nn_node *node)
 {
@@ -18,22 +19,72 @@ static double now(const nn_graph *g)
     return g->seconds ? clock_seconds() : 0;
 }
 
-pclr_status nn_graph_forward(nn_graph *g, uint64_t step, pclr_error *error)
+/* For the profile: on a device, once it has done its work. */
+static void note_time(nn_graph *g, nn_op op, int pass, double begin)
 {
-    if (!g->compiled) return error_set(error, PCLR_E_ARGUMENT, "the graph is not compiled; call nn_graph_compile first");
-    const int before = omp_get_max_threads(); /* libraries below take the thread count of the calling thread */
-    omp_set_num_threads(g->backend->threads);
+    if (!g->seconds) return;
+    if (g->backend->device) (void)g->backend->device->finish(g->backend->device, NULL);
+    g->seconds[2 * (int)op + pass] += clock_seconds() - begin;
+}
+
+static void run_forward(nn_graph *g, uint64_t step)
+{
+    if (g->backend->device) nn_mirror_inputs(g);
     for (size_t i = 0; i < g->nodes; i++) {
         nn_node *node = &g->node[i];
         if (!runs(node)) continue;
         const double begin = now(g);
         node->call.step = step;
         g->backend->kernel[node->op].forward(&node->call);
-        if (g->seconds) g->seconds[2 * node->op] += clock_seconds() - begin;
+        note_time(g, node->op, 0, begin);
     }
-    omp_set_num_threads(before);
-    g->ran_forward = true;
+    if (g->backend->device) nn_mirror_kept(g);
+}
+
+static void run_backward(nn_graph *g, double scale);
+
+/* A pass on a device: as it is the first time and for a profile, else recorded once and replayed. */
+static pclr_status run_there(nn_graph *g, int pass, uint64_t step, double scale, pclr_error *error)
+{
+    nn_device *d = g->backend->device;
+    nn_mirror_set(g, step, scale);
+    if (g->runs[pass]++ == 0 || g->seconds) {
+        pass == 0 ? run_forward(g, step) : run_backward(g, scale);
+        return d->finish(d, error);
+    }
+    if (!g->recording[pass]) {
+        TRY(d->record_begin(d, error));
+        pass == 0 ? run_forward(g, step) : run_backward(g, scale);
+        TRY(d->record_end(d, &g->recording[pass], error));
+    }
+    d->replay(d, g->recording[pass]);
+    return d->finish(d, error);
+}
+
+static pclr_status forward_there(nn_graph *g, uint64_t step, pclr_error *error)
+{
+    for (size_t i = 0; i < g->nodes; i++)
+        if (g->node[i].op == NN_OP_PARAM) nn_parameter_upload(g->node[i].parameter);
+    g->passed_step = step;
+    TRY(run_there(g, 0, step, 1, error));
+    for (size_t i = 0; i < g->nodes && g->mode == NN_TRAIN; i++)
+        if (g->node[i].op == NN_OP_PARAM && g->node[i].parameter->init.buffer) nn_parameter_changed_there(g->node[i].parameter);
     return PCLR_OK;
+}
+
+pclr_status nn_graph_forward(nn_graph *g, uint64_t step, pclr_error *error)
+{
+    if (!g->compiled) return error_set(error, PCLR_E_ARGUMENT, "the graph is not compiled; call nn_graph_compile first");
+    const int before = omp_get_max_threads(); /* libraries below take the thread count of the calling thread */
+    pclr_status status = PCLR_OK;
+    omp_set_num_threads(g->backend->threads);
+    if (g->backend->device)
+        status = forward_there(g, step, error);
+    else
+        run_forward(g, step);
+    omp_set_num_threads(before);
+    g->ran_forward = status == PCLR_OK;
+    return status;
 }
 
 /* Kernels that only add are given zeros where nobody wrote before. */
@@ -48,8 +99,12 @@ static void clear_wanted(nn_graph *g)
     for (size_t i = 0; i < g->nodes; i++) {
         nn_node *node = &g->node[i];
         const bool own_gradient = node->op == NN_OP_PARAM && g->backend->element != sizeof(float);
-        if (node->grad && (own_gradient || (node->want_grad && !node->active)))
-            memset(node->grad, 0, (size_t)nn_shape_size(node->shape) * g->backend->element);
+        const size_t bytes = (size_t)nn_shape_size(node->shape) * g->backend->element;
+        if (!node->grad || !(own_gradient || (node->want_grad && !node->active))) continue;
+        if (g->backend->device)
+            g->backend->device->clear(g->backend->device, node->grad, bytes);
+        else
+            memset(node->grad, 0, bytes);
     }
 }
 
@@ -95,17 +150,22 @@ static void tell_completions(const nn_graph *g, size_t i, size_t *told)
     while (g->ready && *told < g->completions && (size_t)g->completion[*told].node == i) g->ready(g->ready_user, g->completion[(*told)++].parameter);
 }
 
-pclr_status nn_graph_backward(nn_graph *g, double scale, pclr_error *error)
+static void set_loss_gradient(nn_graph *g, double scale)
 {
-    if (!g->ran_forward) return error_set(error, PCLR_E_ARGUMENT, "nn_graph_backward needs nn_graph_forward before it");
-    if (g->mode != NN_TRAIN || g->loss == NN_NONE)
-        return error_set(error, PCLR_E_ARGUMENT, "this graph has no backward pass; create it with NN_TRAIN and compile it with a loss");
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(g->backend->threads);
-    clear_wanted(g);
     nn_node *loss = &g->node[g->node[g->loss].root];
-    if (loss->grad && g->backend->element == sizeof(float)) *(float *)loss->grad = (float)scale;
-    if (loss->grad && g->backend->element == sizeof(double)) *(double *)loss->grad = scale;
+    if (!loss->grad) return;
+    if (g->backend->device)
+        nn_mirror_scale(g, loss->grad);
+    else if (g->backend->element == sizeof(float))
+        *(float *)loss->grad = (float)scale;
+    else
+        *(double *)loss->grad = scale;
+}
+
+static void run_backward(nn_graph *g, double scale)
+{
+    clear_wanted(g);
+    set_loss_gradient(g, scale);
     size_t told = 0;
     for (size_t i = g->nodes; i-- > 0;) {
         nn_node *node = &g->node[i];
@@ -114,11 +174,26 @@ pclr_status nn_graph_backward(nn_graph *g, double scale, pclr_error *error)
         const nn_kernel *kernel = &g->backend->kernel[node->op];
         if (!kernel->writes) clear_gradients(g, &node->call);
         kernel->backward(&node->call);
-        if (g->seconds) g->seconds[2 * node->op + 1] += clock_seconds() - begin;
+        note_time(g, node->op, 1, begin);
         tell_completions(g, i, &told);
     }
+    if (g->backend->device) nn_mirror_gradients(g);
+}
+
+pclr_status nn_graph_backward(nn_graph *g, double scale, pclr_error *error)
+{
+    if (!g->ran_forward) return error_set(error, PCLR_E_ARGUMENT, "nn_graph_backward needs nn_graph_forward before it");
+    if (g->mode != NN_TRAIN || g->loss == NN_NONE)
+        return error_set(error, PCLR_E_ARGUMENT, "this graph has no backward pass; create it with NN_TRAIN and compile it with a loss");
+    const int before = omp_get_max_threads();
+    pclr_status status = PCLR_OK;
+    omp_set_num_threads(g->backend->threads);
+    if (g->backend->device)
+        status = run_there(g, 1, g->passed_step, scale, error);
+    else
+        run_backward(g, scale);
     omp_set_num_threads(before);
-    return PCLR_OK;
+    return status;
 }
 
 /* ---- profile ---- */

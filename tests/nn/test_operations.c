@@ -207,6 +207,15 @@ static void test_reference_in_float(void **state)
         for (family f = 0; f < FAMILIES; f++) compare_backend(&op_cases[k], "reference", 1, f);
 }
 
+/* On a device: in float, and with bf16 operands, whose 8 bits of mantissa cost a product of many terms little and a difference of two much. */
+static void test_cuda(void **state)
+{
+    (void)state;
+    if (!has_backend("cuda")) skip();
+    for (int k = 0; k < OP_CASES; k++)
+        for (family f = 0; f < FAMILIES; f++) compare_backend(&op_cases[k], "cuda", 1, f);
+}
+
 static void test_onednn(void **state)
 {
     (void)state;
@@ -221,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_finite_differences),
         cmocka_unit_test(test_reference_in_float),
         cmocka_unit_test(test_onednn),
+        cmocka_unit_test(test_cuda),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -406,7 +406,7 @@ template <class F> static void each_dropped(const nn_call *c, int64_t n, F f)
 {
     const uint32_t limit = (uint32_t)(65536 * (1 - c->args->p)), key0 = c->key[0], key1 = c->key[1];
     const float kept = (float)(1 / (1 - c->args->p));
-    const uint64_t *step = c->device->step;
+    const uint64_t *step = c->step_at;
     each(c, ceil_div(n, 512) * 64, [=] __device__(int64_t block) {
         uint32_t word[4];
         philox((uint64_t)block, *step, key0, key1, word);

@@ -200,7 +200,6 @@ static void close_device(nn_device *base)
     if (d->lt) cublasLtDestroy(d->lt);
     if (d->blas) cublasDestroy(d->blas);
     cudaFree(d->workspace);
-    cudaFree(base->step);
     if (d->stream) cudaStreamDestroy(d->stream);
     free(d);
 }
@@ -215,7 +214,6 @@ static pclr_status open_libraries(cuda_device *d, pclr_error *error)
 {
     cuda_note(d, cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking), "opening");
     cuda_note(d, cudaMalloc(&d->workspace, BLAS_WORKSPACE), "opening");
-    cuda_note(d, cudaMalloc((void **)&d->base.step, sizeof *d->base.step), "opening");
     cuda_note_blas(d, cublasCreate(&d->blas), "opening cuBLAS");
     cuda_note_blas(d, cublasLtCreate(&d->lt), "opening cuBLASLt");
     if (d->fault_status == PCLR_OK) {
