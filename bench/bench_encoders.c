@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_encoders [--profile] [--seconds S] [NAME...]: speed of the engine on all processors, fp32, 5 s of 12 leads at 500 Hz.
+ * bench_encoders [--profile] [--seconds S] [NAME...]: speed of the engine on all processors, 5 s of 12 leads at 500 Hz; P is fp32 or, where the
+ * processor has it, bf16.
  *
- *     gemm_peak_fp32              the fastest product of matrices, the machine's limit to which the others are compared
- *     train_ENCODER_fp32          a training step alone (forward, backward, AdamW); the loss is the mean square of the pooled output,
- *     infer_ENCODER_fp32          so that nothing but the encoder counts; and a forward pass
- *     layer_KIND_fp32             one layer forward and backward at the size of the encoders
+ *     gemm_peak_P                 the fastest product of matrices, the machine's limit to which the others are compared
+ *     train_ENCODER_P             a training step alone (forward, backward, AdamW); the loss is the mean square of the pooled output,
+ *     infer_ENCODER_P             so that nothing but the encoder counts; and a forward pass
+ *     layer_KIND_P                one layer forward and backward at the size of the encoders
  *
- * Prints one JSON object a line; "share_of_peak" is the rate of multiply-adds over gemm_peak_fp32, "memory" what the step takes [MB].
+ * Prints one JSON object a line; "share_of_peak" is the rate of multiply-adds over gemm_peak_P, "memory" what the step takes [MB].
  * --profile prints, instead, the time of every kind of operation. bench_peers.py builds the same with PyTorch.
  */
 #include <math.h>
@@ -94,30 +95,31 @@ static nn_id gelu(nn_graph *g, nn_id x)
         .name = NAME, .size = SIZE, .leads = LEADS, .dropout = DROPOUT                                                                     \
     }
 static const item ITEMS[] = {
-    {"train_transformer_small_fp32", "segments/s", ENCODER("transformer", "small", 0.1), true, 32, SAMPLES, LEADS, NULL},
-    {"infer_transformer_small_fp32", "segments/s", ENCODER("transformer", "small", 0.1), false, 32, SAMPLES, LEADS, NULL},
-    {"train_xresnet1d18_fp32", "segments/s", ENCODER("xresnet1d", "18", 0), true, 32, SAMPLES, LEADS, NULL},
-    {"infer_xresnet1d18_fp32", "segments/s", ENCODER("xresnet1d", "18", 0), false, 32, SAMPLES, LEADS, NULL},
-    {"train_s4_fp32", "segments/s", ENCODER("s4", "small", 0.1), true, 32, SAMPLES, LEADS, NULL},
-    {"infer_s4_fp32", "segments/s", ENCODER("s4", "small", 0.1), false, 32, SAMPLES, LEADS, NULL},
-    {"train_transformer_base_fp32", "segments/s", ENCODER("transformer", "base", 0.1), true, 8, SAMPLES, LEADS, NULL},
-    {"infer_transformer_base_fp32", "segments/s", ENCODER("transformer", "base", 0.1), false, 8, SAMPLES, LEADS, NULL},
-    {"train_xresnet1d50_fp32", "segments/s", ENCODER("xresnet1d", "50", 0), true, 32, SAMPLES, LEADS, NULL},
-    {"infer_xresnet1d50_fp32", "segments/s", ENCODER("xresnet1d", "50", 0), false, 32, SAMPLES, LEADS, NULL},
-    {"layer_linear_fp32", "ms", {.name = ""}, true, 32, 156, 256, linear},
-    {"layer_conv1d_fp32", "ms", {.name = ""}, true, 32, 313, 128, conv1d},
-    {"layer_positional_conv_fp32", "ms", {.name = ""}, true, 32, 156, 256, grouped},
-    {"layer_attention_fp32", "ms", {.name = ""}, true, 32, 156, 256, attention},
-    {"layer_layer_norm_fp32", "ms", {.name = ""}, true, 32, 156, 256, layer_norm},
-    {"layer_batch_norm_fp32", "ms", {.name = ""}, true, 32, 313, 128, batch_norm},
-    {"layer_gelu_fp32", "ms", {.name = ""}, true, 32, 156, 1024, gelu},
+    {"train_transformer_small", "segments/s", ENCODER("transformer", "small", 0.1), true, 32, SAMPLES, LEADS, NULL},
+    {"infer_transformer_small", "segments/s", ENCODER("transformer", "small", 0.1), false, 32, SAMPLES, LEADS, NULL},
+    {"train_xresnet1d18", "segments/s", ENCODER("xresnet1d", "18", 0), true, 32, SAMPLES, LEADS, NULL},
+    {"infer_xresnet1d18", "segments/s", ENCODER("xresnet1d", "18", 0), false, 32, SAMPLES, LEADS, NULL},
+    {"train_s4", "segments/s", ENCODER("s4", "small", 0.1), true, 32, SAMPLES, LEADS, NULL},
+    {"infer_s4", "segments/s", ENCODER("s4", "small", 0.1), false, 32, SAMPLES, LEADS, NULL},
+    {"train_transformer_base", "segments/s", ENCODER("transformer", "base", 0.1), true, 8, SAMPLES, LEADS, NULL},
+    {"infer_transformer_base", "segments/s", ENCODER("transformer", "base", 0.1), false, 8, SAMPLES, LEADS, NULL},
+    {"train_xresnet1d50", "segments/s", ENCODER("xresnet1d", "50", 0), true, 32, SAMPLES, LEADS, NULL},
+    {"infer_xresnet1d50", "segments/s", ENCODER("xresnet1d", "50", 0), false, 32, SAMPLES, LEADS, NULL},
+    {"layer_linear", "ms", {.name = ""}, true, 32, 156, 256, linear},
+    {"layer_conv1d", "ms", {.name = ""}, true, 32, 313, 128, conv1d},
+    {"layer_positional_conv", "ms", {.name = ""}, true, 32, 156, 256, grouped},
+    {"layer_attention", "ms", {.name = ""}, true, 32, 156, 256, attention},
+    {"layer_layer_norm", "ms", {.name = ""}, true, 32, 156, 256, layer_norm},
+    {"layer_batch_norm", "ms", {.name = ""}, true, 32, 313, 128, batch_norm},
+    {"layer_gelu", "ms", {.name = ""}, true, 32, 156, 1024, gelu},
 };
 
 /* ---- one item ---- */
 
-static pclr_status build(trainee *t, const item *what, pclr_error *error)
+static pclr_status build(trainee *t, const item *what, const char *precision, pclr_error *error)
 {
     TRY(nn_backend_create(&t->backend, "auto", 0, error));
+    TRY(nn_backend_precision(t->backend, precision, error));
     TRY(nn_params_create(&t->params, 1, error));
     TRY(nn_graph_create(&t->graph, t->backend, t->params, what->train ? NN_TRAIN : NN_INFER, error));
     t->input = nn_input(t->graph, "signal", NN_F32, nn_shape3(what->batch, what->time, what->channels));
@@ -167,35 +169,35 @@ static pclr_status time_steps(trainee *t, const item *what, double seconds, doub
     return PCLR_OK;
 }
 
-static void tell(const item *what, const trainee *t, double seconds, double peak)
+static void tell(const item *what, const char *precision, const trainee *t, double seconds, double peak)
 {
     const nn_memory m = nn_graph_memory(t->graph);
     const double flop = nn_graph_flop(t->graph) * (what->train ? 3 : 1);
     const double bytes = (double)(m.parameters * (t->optimiser ? 3 : 1) + m.gradients + m.activations + m.workspace);
     const bool rate = strcmp(what->unit, "segments/s") == 0;
-    printf("{\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\", \"limit\": null", what->name,
+    printf("{\"name\": \"%s_%s\", \"value\": %.4g, \"unit\": \"%s\", \"limit\": null", what->name, precision,
            rate ? (double)what->batch / seconds : 1e3 * seconds, what->unit);
     if (flop > 0) printf(", \"share_of_peak\": %.3f", 1e-9 * flop / seconds / peak);
     printf(", \"memory\": %.1f}\n", 1e-6 * bytes);
     fflush(stdout);
 }
 
-static pclr_status measure(const item *what, double seconds, double peak, bool profile, pclr_error *error)
+static pclr_status measure(const item *what, const char *precision, double seconds, double peak, bool profile, pclr_error *error)
 {
     trainee t = {0};
     double best;
     char *text = NULL;
     pclr_status status = PCLR_OK;
-    TRY_GOTO(build(&t, what, error));
+    TRY_GOTO(build(&t, what, precision, error));
     TRY_GOTO(step(&t, what, 0, error));
     if (profile) TRY_GOTO(nn_graph_profile(t.graph, &text, error)); /* the first call switches it on */
     mem_release(&text);
     TRY_GOTO(time_steps(&t, what, seconds, &best, error));
     if (profile) {
         TRY_GOTO(nn_graph_profile(t.graph, &text, error));
-        printf("%s\n%s\n", what->name, text);
+        printf("%s_%s\n%s\n", what->name, precision, text);
     } else {
-        tell(what, &t, best, peak);
+        tell(what, precision, &t, best, peak);
     }
 done:
     mem_free(text);
@@ -204,7 +206,7 @@ done:
 }
 
 /* GFLOP/s of the fastest linear layer at the shapes of transformer small. */
-static pclr_status measure_peak(double seconds, double *peak, pclr_error *error)
+static pclr_status measure_peak(const char *precision, double seconds, double *peak, pclr_error *error)
 {
     static const int64_t SHAPES[][3] = {{4992, 256, 256}, {4992, 1024, 256}, {4992, 256, 1024}, {4992, 1024, 1024}};
     pclr_status status = PCLR_OK;
@@ -214,6 +216,7 @@ static pclr_status measure_peak(double seconds, double *peak, pclr_error *error)
         const item what = {.name = "gemm"};
         double best;
         TRY_GOTO(nn_backend_create(&t.backend, "auto", 0, error));
+        TRY_GOTO(nn_backend_precision(t.backend, precision, error));
         TRY_GOTO(nn_params_create(&t.params, 1, error));
         TRY_GOTO(nn_graph_create(&t.graph, t.backend, t.params, NN_INFER, error));
         t.input = nn_input(t.graph, "x", NN_F32, nn_shape2(SHAPES[k][0], SHAPES[k][2]));
@@ -228,27 +231,46 @@ static pclr_status measure_peak(double seconds, double *peak, pclr_error *error)
     return PCLR_OK;
 }
 
-static bool wanted(const char *name, int count, char **names)
+static bool wanted(const char *name, const char *precision, int count, char **names)
 {
+    char whole[64];
+    (void)snprintf(whole, sizeof whole, "%s_%s", name, precision);
     for (int k = 0; k < count; k++)
-        if (strcmp(names[k], name) == 0) return true;
+        if (strcmp(names[k], whole) == 0) return true;
     return count == 0;
+}
+
+static bool has_precision(const char *precision)
+{
+    nn_backend *b = NULL;
+    const bool there = nn_backend_create(&b, "auto", 1, NULL) == PCLR_OK && nn_backend_precision(b, precision, NULL) == PCLR_OK;
+    nn_backend_destroy(&b);
+    return there;
 }
 
 int main(int argc, char **argv)
 {
+    static const char *const precisions[] = {"fp32", "bf16"};
     bool profile = false;
-    double seconds = 3, peak = 0;
+    double seconds = 3;
     int first = 1;
     for (; first < argc && argv[first][0] == '-'; first++) {
         if (strcmp(argv[first], "--profile") == 0) profile = true;
         if (strcmp(argv[first], "--seconds") == 0 && first + 1 < argc) seconds = strtod(argv[++first], NULL);
     }
     pclr_error error = {0};
-    pclr_status status = measure_peak(fmin(seconds, 1), &peak, &error);
-    if (!profile) printf("{\"name\": \"gemm_peak_fp32\", \"value\": %.4g, \"unit\": \"GFLOP/s\", \"limit\": null}\n", peak);
-    for (size_t k = 0; k < sizeof ITEMS / sizeof *ITEMS && status == PCLR_OK; k++)
-        if (wanted(ITEMS[k].name, argc - first, argv + first)) status = measure(&ITEMS[k], seconds, peak, profile, &error);
+    pclr_status status = PCLR_OK;
+    for (size_t p = 0; p < 2 && status == PCLR_OK; p++) {
+        double peak = 0;
+        bool any = false;
+        for (size_t k = 0; k < sizeof ITEMS / sizeof *ITEMS; k++) any = any || wanted(ITEMS[k].name, precisions[p], argc - first, argv + first);
+        if (!(any || wanted("gemm_peak", precisions[p], argc - first, argv + first)) || !has_precision(precisions[p])) continue;
+        status = measure_peak(precisions[p], fmin(seconds, 1), &peak, &error);
+        if (!profile) printf("{\"name\": \"gemm_peak_%s\", \"value\": %.4g, \"unit\": \"GFLOP/s\", \"limit\": null}\n", precisions[p], peak);
+        for (size_t k = 0; k < sizeof ITEMS / sizeof *ITEMS && status == PCLR_OK; k++)
+            if (wanted(ITEMS[k].name, precisions[p], argc - first, argv + first))
+                status = measure(&ITEMS[k], precisions[p], seconds, peak, profile, &error);
+    }
     if (status != PCLR_OK) fprintf(stderr, "bench_encoders: %s\n", error.message);
     return status == PCLR_OK ? 0 : 1;
 }
