@@ -9,7 +9,8 @@
  *     layer_KIND_P                one layer forward and backward at the size of the encoders
  *
  * Prints one JSON object a line; "share_of_peak" is the rate of multiply-adds over gemm_peak_P, "memory" what the step takes [MB].
- * --profile prints, instead, the time of every kind of operation. bench_peers.py builds the same with PyTorch.
+ * --backend cuda measures on a GPU (without gemm_peak and the share of it; inputs are copied there in every step); --batch B: segments a
+ * step. --profile prints, instead, the time of every kind of operation. bench_peers.py builds the same with PyTorch.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +22,10 @@
 #include "base/rng.h"
 #include "model/model.h"
 
-enum { LEADS = 12, SAMPLES = 2500, WARM_UP = 1 };
+enum { LEADS = 12, SAMPLES = 2500, WARM_UP = 3 };
+
+static const char *BACKEND = "auto";
+static int64_t BATCH; /* 0: each row's own */
 
 typedef struct trainee {
     nn_backend *backend;
@@ -118,7 +122,7 @@ static const item ITEMS[] = {
 
 static pclr_status build(trainee *t, const item *what, const char *precision, pclr_error *error)
 {
-    TRY(nn_backend_create(&t->backend, "auto", 0, error));
+    TRY(nn_backend_create(&t->backend, BACKEND, 0, error));
     TRY(nn_backend_precision(t->backend, precision, error));
     TRY(nn_params_create(&t->params, 1, error));
     TRY(nn_graph_create(&t->graph, t->backend, t->params, what->train ? NN_TRAIN : NN_INFER, error));
@@ -177,13 +181,16 @@ static void tell(const item *what, const char *precision, const trainee *t, doub
     const bool rate = strcmp(what->unit, "segments/s") == 0;
     printf("{\"name\": \"%s_%s\", \"value\": %.4g, \"unit\": \"%s\", \"limit\": null", what->name, precision,
            rate ? (double)what->batch / seconds : 1e3 * seconds, what->unit);
-    if (flop > 0) printf(", \"share_of_peak\": %.3f", 1e-9 * flop / seconds / peak);
+    printf(", \"gflop_per_s\": %.5g", 1e-9 * flop / seconds);
+    if (flop > 0 && peak > 0) printf(", \"share_of_peak\": %.3f", 1e-9 * flop / seconds / peak);
     printf(", \"memory\": %.1f}\n", 1e-6 * bytes);
     fflush(stdout);
 }
 
-static pclr_status measure(const item *what, const char *precision, double seconds, double peak, bool profile, pclr_error *error)
+static pclr_status measure(item row, const char *precision, double seconds, double peak, bool profile, pclr_error *error)
 {
+    const item *what = &row;
+    if (BATCH > 0) row.batch = BATCH;
     trainee t = {0};
     double best;
     char *text = NULL;
@@ -215,7 +222,7 @@ static pclr_status measure_peak(const char *precision, double seconds, double *p
         trainee t = {0};
         const item what = {.name = "gemm"};
         double best;
-        TRY_GOTO(nn_backend_create(&t.backend, "auto", 0, error));
+        TRY_GOTO(nn_backend_create(&t.backend, BACKEND, 0, error));
         TRY_GOTO(nn_backend_precision(t.backend, precision, error));
         TRY_GOTO(nn_params_create(&t.params, 1, error));
         TRY_GOTO(nn_graph_create(&t.graph, t.backend, t.params, NN_INFER, error));
@@ -243,7 +250,7 @@ static bool wanted(const char *name, const char *precision, int count, char **na
 static bool has_precision(const char *precision)
 {
     nn_backend *b = NULL;
-    const bool there = nn_backend_create(&b, "auto", 1, NULL) == PCLR_OK && nn_backend_precision(b, precision, NULL) == PCLR_OK;
+    const bool there = nn_backend_create(&b, BACKEND, 1, NULL) == PCLR_OK && nn_backend_precision(b, precision, NULL) == PCLR_OK;
     nn_backend_destroy(&b);
     return there;
 }
@@ -256,6 +263,8 @@ int main(int argc, char **argv)
     int first = 1;
     for (; first < argc && argv[first][0] == '-'; first++) {
         if (strcmp(argv[first], "--profile") == 0) profile = true;
+        if (strcmp(argv[first], "--backend") == 0 && first + 1 < argc) BACKEND = argv[++first];
+        if (strcmp(argv[first], "--batch") == 0 && first + 1 < argc) BATCH = strtoll(argv[++first], NULL, 10);
         if (strcmp(argv[first], "--seconds") == 0 && first + 1 < argc) seconds = strtod(argv[++first], NULL);
     }
     pclr_error error = {0};
@@ -265,11 +274,12 @@ int main(int argc, char **argv)
         bool any = false;
         for (size_t k = 0; k < sizeof ITEMS / sizeof *ITEMS; k++) any = any || wanted(ITEMS[k].name, precisions[p], argc - first, argv + first);
         if (!(any || wanted("gemm_peak", precisions[p], argc - first, argv + first)) || !has_precision(precisions[p])) continue;
-        status = measure_peak(precisions[p], fmin(seconds, 1), &peak, &error);
-        if (!profile) printf("{\"name\": \"gemm_peak_%s\", \"value\": %.4g, \"unit\": \"GFLOP/s\", \"limit\": null}\n", precisions[p], peak);
+        const bool device = strcmp(BACKEND, "cuda") == 0;
+        if (!device) status = measure_peak(precisions[p], fmin(seconds, 1), &peak, &error);
+        if (!profile && !device) printf("{\"name\": \"gemm_peak_%s\", \"value\": %.4g, \"unit\": \"GFLOP/s\", \"limit\": null}\n", precisions[p], peak);
         for (size_t k = 0; k < sizeof ITEMS / sizeof *ITEMS && status == PCLR_OK; k++)
             if (wanted(ITEMS[k].name, precisions[p], argc - first, argv + first))
-                status = measure(&ITEMS[k], precisions[p], seconds, peak, profile, &error);
+                status = measure(ITEMS[k], precisions[p], seconds, peak, profile, &error);
     }
     if (status != PCLR_OK) fprintf(stderr, "bench_encoders: %s\n", error.message);
     return status == PCLR_OK ? 0 : 1;

@@ -54,6 +54,7 @@ typedef struct nn_tensor {
     int64_t size;  /* elements */
     void *data;    /* elements of the backend's type, int32, or bf16 */
     void *grad;    /* NULL: no gradient wanted */
+    const void *half; /* a parameter's values as bf16, on a device (half.c); NULL: none */
     bool add;      /* the backward kernel adds to grad; otherwise it writes grad */
 } nn_tensor;
 

@@ -17,6 +17,13 @@ typedef struct nn_adamw_part {
     double decay;
 } nn_adamw_part;
 
+/* A run of parameter values and their bf16 copies; addresses on the device. */
+typedef struct nn_half_part {
+    const float *value;
+    void *half;
+    int64_t count;
+} nn_half_part;
+
 struct nn_device {
     const char *name; /* "NVIDIA H100 80GB HBM3" */
     bool bf16;        /* its units multiply bf16 */
@@ -40,6 +47,8 @@ struct nn_device {
     void (*replay)(nn_device *d, void *recording);
     void (*forget)(nn_device *d, void *recording);
 
+    /* half = value, rounded, for each part; part on the device. */
+    void (*halve)(nn_device *d, const nn_half_part *part, size_t parts);
     /* square[k] = sum of grad^2 over part k; part and square on the device. */
     void (*adamw_squares)(nn_device *d, const nn_adamw_part *part, size_t parts, double *square);
     /* One update with u's common terms (adamw.c has the formula); gradients become 0. */

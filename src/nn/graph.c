@@ -109,6 +109,7 @@ static void release_block(nn_graph *g)
     }
     for (int k = 0; k < 2; k++) d->forget(d, g->recording[k]);
     d->release(d, g->block);
+    d->release(d, g->halves);
     nn_mirror_free(g);
 }
 

@@ -64,6 +64,8 @@ struct nn_graph {
     double *seconds;            /* [NN_OPS][2]: forward, backward; NULL: no profile asked for */
     bool ran_forward;
     nn_mirror mirror;           /* on a device */
+    void *halves;               /* there: parameters to round at each pass (half.c) */
+    size_t half_parts;
     void *recording[2];         /* forward and backward pass, from their second run on */
     int runs[2];
     uint64_t passed_step;

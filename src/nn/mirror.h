@@ -6,8 +6,10 @@
 #include "nn/device.h"
 #include "nn/graph.h"
 
-/* Before calls are made: which tensors are bf16. */
-void nn_mirror_types(nn_graph *graph);
+/* half.c. Before calls are made: which tensors are bf16. Once memory is planned: bf16 copies of parameters, made anew at each pass. */
+void nn_half_types(nn_graph *graph);
+pclr_status nn_half_make(nn_graph *graph, pclr_error *error);
+void nn_half_refresh(nn_graph *graph);
 /* Places for what the host sees. */
 pclr_status nn_mirror_make(nn_graph *graph, pclr_error *error);
 void nn_mirror_free(nn_graph *graph);

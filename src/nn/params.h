@@ -23,6 +23,7 @@ typedef struct nn_params_aside {
 typedef struct nn_parameter_there {
     struct nn_device *device;
     float *value, *grad;
+    void *half; /* value as bf16, as new as the last pass made it */
     bool host_newer, device_newer;
 } nn_parameter_there;
 

@@ -71,5 +71,6 @@ void nn_parameter_leave(nn_parameter *p)
     nn_parameter_read(p);
     p->there->device->release(p->there->device, p->there->value);
     p->there->device->release(p->there->device, p->there->grad);
+    p->there->device->release(p->there->device, p->there->half);
     mem_release(&p->there);
 }

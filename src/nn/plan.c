@@ -450,13 +450,14 @@ pclr_status nn_graph_compile(nn_graph *g, nn_id loss, pclr_error *error)
     mark_used(g);
     TRY(nn_graph_fold(g, error));
     mark_gradients(g);
-    if (g->backend->device) nn_mirror_types(g);
+    if (g->backend->device) nn_half_types(g);
     TRY(make_calls(g, error));
     TRY(prepare(g, error));
     TRY(plan_memory(g, error));
     if (g->backend->device) TRY(nn_mirror_make(g, error));
     fill_values(g);
     connect(g);
+    if (g->backend->device) TRY(nn_half_make(g, error));
     TRY(order_writers(g, error));
     g->compiled = true;
     return PCLR_OK;

@@ -29,7 +29,10 @@ static void note_time(nn_graph *g, nn_op op, int pass, double begin)
 
 static void run_forward(nn_graph *g, uint64_t step)
 {
-    if (g->backend->device) nn_mirror_inputs(g);
+    if (g->backend->device) {
+        nn_mirror_inputs(g);
+        nn_half_refresh(g);
+    }
     for (size_t i = 0; i < g->nodes; i++) {
         nn_node *node = &g->node[i];
         if (!runs(node)) continue;

@@ -23,7 +23,7 @@ typedef enum kind { LINEAR, CONV, DECONV, ATTENTION } kind;
 
 typedef struct product_case {
     kind kind;
-    int64_t B, T, in, out, taps; /* linear: B T rows; attention: in = width, out = heads */
+    int64_t B, T, in, out, taps; /* linear: B T rows; attention: in = width, out = heads, taps = dropout in percent */
     nn_conv1d_args args;
 } product_case;
 
@@ -51,6 +51,8 @@ static const product_case CASES[] = {
     {CONV, 2, 45, 48, 48, 16, {.groups = 3, .pad_left = 8, .pad_right = 7}},
     {CONV, 1, 40, 32, 32, 128, {.groups = 2, .pad_left = 64, .pad_right = 63}},
     {CONV, 2, 40, 6, 9, 6, {.groups = 3, .pad_left = 3, .pad_right = 2}},
+    {CONV, 2, 150, 64, 128, 5, {.pad_left = 2, .pad_right = 2}},
+    {CONV, 3, 70, 96, 48, 3, {.pad_left = 1, .pad_right = 1}},
     {DECONV, 2, 35, 9, 7, 4, {.stride = 2, .pad_left = 1, .pad_right = 1}},
     {DECONV, 2, 35, 33, 17, 2, {.stride = 2}},
     {DECONV, 1, 34, 3, 2, 5, {.stride = 3, .pad_left = 2}},
@@ -59,16 +61,24 @@ static const product_case CASES[] = {
     {ATTENTION, 2, 5, 6, 3, 0, {0}},
     {ATTENTION, 1, 33, 40, 2, 0, {0}},
     {ATTENTION, 2, 157, 64, 2, 0, {0}},
+    {ATTENTION, 2, 16, 64, 1, 0, {0}},
+    {ATTENTION, 1, 70, 128, 2, 0, {0}},
+    {ATTENTION, 2, 157, 128, 2, 25, {0}},
 };
 enum { CASE_COUNT = sizeof CASES / sizeof *CASES };
 
-static bool has_bf16(void)
+static bool has_bf16_on(const char *backend)
 {
     nn_backend *b = NULL;
-    const bool there = nn_backend_create(&b, "auto", 1, NULL) == PCLR_OK && nn_backend_precision(b, "bf16", NULL) == PCLR_OK;
+    const bool there = nn_backend_create(&b, backend, 1, NULL) == PCLR_OK && nn_backend_precision(b, "bf16", NULL) == PCLR_OK;
     nn_backend_destroy(&b);
-    if (!there) print_message("no bf16 on this processor or in this build: skipped\n");
+    if (!there) print_message("no bf16 on %s, or not in this build: skipped\n", backend);
     return there;
+}
+
+static bool has_bf16(void)
+{
+    return has_bf16_on("onednn");
 }
 
 typedef struct run {
@@ -131,7 +141,7 @@ static void build(run *r, const product_case *c, const char *backend, const char
     if (c->kind == LINEAR) r->y = nn_linear(g, r->x[0], r->x[1], r->x[2]);
     if (c->kind == CONV) r->y = nn_conv1d(g, r->x[0], r->x[1], r->x[2], c->args);
     if (c->kind == DECONV) r->y = nn_conv_transpose1d(g, r->x[0], r->x[1], r->x[2], c->args);
-    if (c->kind == ATTENTION) r->y = nn_attention(g, r->x[0], r->x[1], r->x[2], c->out, 0);
+    if (c->kind == ATTENTION) r->y = nn_attention(g, r->x[0], r->x[1], r->x[2], c->out, 0.01 * (double)c->taps);
     nn_keep(g, r->y);
     const nn_shape out = nn_shape_of(g, r->y);
     float *weight = NULL;
@@ -171,11 +181,11 @@ static void compare(int number, const char *what, const float *a, const double *
                  b[at], largest);
 }
 
-static void check(int number, int threads, bool whole, double tolerance)
+static void check(int number, const char *backend, int threads, bool whole, double tolerance)
 {
     static const char *const what[3] = {"gradient of input 0", "gradient of input 1", "gradient of input 2"};
     run a, b;
-    build(&a, &CASES[number], "onednn", "bf16", threads, whole);
+    build(&a, &CASES[number], backend, "bf16", threads, whole);
     build(&b, &CASES[number], "reference64", "fp32", 1, whole);
     compare(number, "result", nn_data(a.g, a.y), nn_data(b.g, b.y), nn_shape_size(nn_shape_of(a.g, a.y)), tolerance);
     for (int k = 0; k < a.inputs; k++)
@@ -191,30 +201,45 @@ static void test_exact_on_bf16_values(void **state)
     if (!has_bf16()) skip();
     for (int k = 0; k < CASE_COUNT; k++)
         for (int threads = 1; threads <= 5; threads += 2)
-            check(k, threads, true, CASES[k].kind == ATTENTION ? 1e-2 : 4e-6); /* probabilities are no bf16 */
+            check(k, "onednn", threads, true, CASES[k].kind == ATTENTION ? 1e-2 : 4e-6); /* probabilities are no bf16 */
 }
 
 static void test_bounds_on_any_values(void **state)
 {
     (void)state;
     if (!has_bf16()) skip();
-    for (int k = 0; k < CASE_COUNT; k++) check(k, 2, false, CASES[k].kind == ATTENTION ? 2e-2 : 1e-2);
+    for (int k = 0; k < CASE_COUNT; k++) check(k, "onednn", 2, false, CASES[k].kind == ATTENTION ? 2e-2 : 1e-2);
 }
 
-static void test_same_bytes(void **state)
+static void same_bytes(const char *backend)
 {
-    (void)state;
-    if (!has_bf16()) skip();
     for (int k = 0; k < CASE_COUNT; k++) {
         run a, b;
-        build(&a, &CASES[k], "onednn", "bf16", 3, false);
-        build(&b, &CASES[k], "onednn", "bf16", 3, false);
+        build(&a, &CASES[k], backend, "bf16", 3, false);
+        build(&b, &CASES[k], backend, "bf16", 3, false);
         assert_memory_equal(nn_data(a.g, a.y), nn_data(b.g, b.y), (size_t)nn_shape_size(nn_shape_of(a.g, a.y)) * sizeof(float));
         for (int i = 0; i < a.inputs; i++)
             assert_memory_equal(nn_grad(a.g, a.x[i]), nn_grad(b.g, b.x[i]), (size_t)nn_shape_size(nn_shape_of(a.g, a.x[i])) * sizeof(float));
         end(&a);
         end(&b);
     }
+}
+
+static void test_same_bytes(void **state)
+{
+    (void)state;
+    if (!has_bf16()) skip();
+    same_bytes("onednn");
+}
+
+/* On a device gradients that pass through written-out windows are rounded once more. */
+static void test_on_device(void **state)
+{
+    (void)state;
+    if (!has_bf16_on("cuda")) skip();
+    for (int k = 0; k < CASE_COUNT; k++) check(k, "cuda", 1, true, 1e-2);
+    for (int k = 0; k < CASE_COUNT; k++) check(k, "cuda", 1, false, CASES[k].kind == ATTENTION ? 2e-2 : 1e-2);
+    same_bytes("cuda");
 }
 
 /* The vector units' product beside the tile units', on this processor where it has both. */
@@ -267,7 +292,7 @@ static void test_refused_where_it_is_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_on_bf16_values),    cmocka_unit_test(test_bounds_on_any_values),    cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_exact_on_bf16_values),    cmocka_unit_test(test_bounds_on_any_values),    cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_on_device),
         cmocka_unit_test(test_vectors_and_tiles_agree), cmocka_unit_test(test_refused_where_it_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attention; formula in reference/time.h. Products of a whole batch of heads at once; the matrix of scores is small beside the rest
- * for the few hundred frames of a segment (12 MB for 32 segments of 5 s and 8 heads, within the second-level cache), so it is
- * written out. saved: P [B H][T][row], rows padded to a multiple of eight.
+ * Attention; formula in reference/time.h. In half precision and where a head's rows fit, by flash.cu. Otherwise by products of a whole batch
+ * of heads at once, with the matrix of scores written out. saved: log sum exp by row, or P [B H][T][row], rows padded to a multiple of eight.
  */
+#include "nn/cuda/flash.cuh"
 #include "nn/cuda/gemm.cuh"
 
 struct heads {
@@ -21,6 +21,16 @@ static heads heads_of(const nn_call *c)
     return {s.n[0], c->args->heads, s.n[1], s.n[2], s.n[2] / c->args->heads, (s.n[1] + 7) / 8 * 8, c->bf16};
 }
 
+static flash_sizes flash_of(const heads &h)
+{
+    return {h.B, h.H, h.T, h.D, h.E};
+}
+
+static bool by_flash(const nn_call *c, const heads &h)
+{
+    return h.bf16 && flash_fits(device_of(c), flash_of(h));
+}
+
 static size_t square_bytes(const heads &h, size_t element)
 {
     return aligned((size_t)(h.count() * h.T * h.row) * element);
@@ -34,7 +44,7 @@ static size_t operand(const heads &h)
 static size_t attention_saved(const nn_call *c)
 {
     const heads h = heads_of(c);
-    return square_bytes(h, operand(h));
+    return by_flash(c, h) ? aligned((size_t)(h.count() * h.T) * sizeof(float)) : square_bytes(h, operand(h));
 }
 
 static size_t pointers_bytes(const heads &h)
@@ -49,6 +59,7 @@ static size_t attention_work(const nn_call *c)
     size_t bytes = 0;
     for (int k = 0; k < 3; k++) bytes += operand_work(c->in[k].size, c->in[k].type == NN_BF16, h.bf16);
     bytes += operand_work(c->out.size, c->out.type == NN_BF16, h.bf16);
+    if (by_flash(c, h)) return bytes + 3 * aligned((size_t)c->out.size * sizeof(float));
     return bytes + square_bytes(h, 4) + 2 * square_bytes(h, operand(h)) + pointers_bytes(h);
 }
 
@@ -125,6 +136,10 @@ static void attention_forward(const nn_call *c)
     char *work = (char *)c->work;
     view in[3];
     for (int k = 0; k < 3; k++) in[k] = gemm_operand(c, c->in[k].size, value_of(&c->in[k]), h.bf16, &work);
+    if (by_flash(c, h)) {
+        flash_forward(c, flash_of(h), in[0].data, in[1].data, in[2].data, value_of(&c->out), (float *)c->saved);
+        return;
+    }
     float *scores = (float *)work;
     work += square_bytes(h, 4);
     view p = {c->saved, h.bf16};
@@ -153,6 +168,30 @@ static void softmax_back(const nn_call *c, const heads &h, view p, const float *
     });
 }
 
+/* Inputs that are one tensor share a gradient: their parts are then added up afterwards. */
+static void flash_gradients_of(const nn_call *c, const heads &h, const view in[3], view dy, char *work)
+{
+    flash_gradients to = {};
+    bool shared = false;
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < i; k++) shared = shared || (c->in[i].grad && c->in[i].grad == c->in[k].grad);
+    for (int i = 0; i < 3; i++) {
+        to.to[i] = grad_of(&c->in[i]);
+        to.add[i] = c->in[i].add;
+        if (shared && c->in[i].grad) {
+            to.to[i] = float_view(work + (size_t)i * aligned((size_t)c->out.size * sizeof(float)));
+            to.add[i] = false;
+        }
+    }
+    flash_backward(c, flash_of(h), in[0].data, in[1].data, in[2].data, value_of(&c->out), dy.data, (const float *)c->saved, to);
+    for (int i = 0; i < 3 && shared; i++) {
+        if (!c->in[i].grad) continue;
+        const view from = to.to[i], grad = grad_of(&c->in[i]);
+        const bool add = c->in[i].add;
+        each(c, c->out.size, [=] __device__(int64_t k) { grad.give(k, from.get(k), add); });
+    }
+}
+
 static void attention_backward(const nn_call *c)
 {
     const heads h = heads_of(c);
@@ -160,6 +199,10 @@ static void attention_backward(const nn_call *c)
     view in[3];
     for (int k = 0; k < 3; k++) in[k] = gemm_operand(c, c->in[k].size, value_of(&c->in[k]), h.bf16, &work);
     const view dy = gemm_operand(c, c->out.size, grad_of(&c->out), h.bf16, &work);
+    if (by_flash(c, h)) {
+        flash_gradients_of(c, h, in, dy, work);
+        return;
+    }
     float *dp = (float *)work;
     work += square_bytes(h, 4);
     const view p = {c->saved, h.bf16}, ds = {work, h.bf16}, other = {work + square_bytes(h, operand(h)), h.bf16};
@@ -187,7 +230,7 @@ void cuda_attention(nn_kernel kernel[NN_OPS])
     nn_kernel k = {};
     k.forward = attention_forward;
     k.backward = attention_backward;
-    k.reads = 1 | 2 | 4;
+    k.reads = 1u | 2u | 4u | NN_READS_OUT;
     k.writes = true;
     k.saved = attention_saved;
     k.work = attention_work;

@@ -20,7 +20,7 @@ extern "C" {
 
 /* ---- the device ---- */
 
-enum { BLAS_WORKSPACE = 64 << 20 };
+enum { BLAS_WORKSPACE = 64 << 20, MOST_SUMS = 1 << 16 };
 
 struct cuda_device {
     nn_device base; /* first: kernels get &base */
@@ -29,6 +29,8 @@ struct cuda_device {
     cublasHandle_t blas;
     cublasLtHandle_t lt;
     void *workspace; /* of the product library */
+    size_t most_shared; /* bytes of shared memory that a block may ask for */
+    unsigned *arrived; /* [MOST_SUMS] blocks of a sum that are done; 0 between kernels */
     char fault[256]; /* the first one since the last finish; "" none */
     pclr_status fault_status;
 };
@@ -151,6 +153,21 @@ struct view {
             const float4 a = *(const float4 *)((const float *)data + i), b = *(const float4 *)((const float *)data + i + 4);
             x[0] = a.x, x[1] = a.y, x[2] = a.z, x[3] = a.w, x[4] = b.x, x[5] = b.y, x[6] = b.z, x[7] = b.w;
         }
+    }
+    /* n values, 8 or 1 */
+    __device__ void load(int64_t i, int n, float x[8]) const
+    {
+        if (n == 8)
+            get8(i, x);
+        else
+            x[0] = get(i);
+    }
+    __device__ void store(int64_t i, int n, const float x[8], bool add) const
+    {
+        if (n == 8)
+            give8(i, x, add);
+        else
+            give(i, x[0], add);
     }
     __device__ void put8(int64_t i, const float x[8]) const
     {
@@ -283,11 +300,26 @@ template <class F> static void each_warp(const nn_call *c, int64_t rows, F f)
     cuda_note(device_of(c), cudaGetLastError(), "kernel");
 }
 
+/* True for all threads of the block that arrives last of `blocks`: it sees what the others wrote, and sums it up in a fixed order. */
+static __device__ inline bool last_to_arrive(unsigned *arrived, unsigned blocks)
+{
+    __shared__ bool last;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0 && threadIdx.y == 0) {
+        last = atomicAdd(arrived, 1u) == blocks - 1;
+        if (last) *arrived = 0;
+    }
+    __syncthreads();
+    if (last) __threadfence();
+    return last;
+}
+
 /* ---- sums over everything: K terms f(i, term) ---- */
 
 enum { SUM_PARTS = 264 };
 
-template <int K, class F> __global__ void sums_kernel(int64_t n, F f, double *part)
+template <int K, class F, class E> __global__ void sums_kernel(int64_t n, F f, E end, volatile double *part, unsigned *arrived)
 {
     double sum[K] = {};
     for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < n; i += (int64_t)gridDim.x * blockDim.x) {
@@ -300,14 +332,12 @@ template <int K, class F> __global__ void sums_kernel(int64_t n, F f, double *pa
         const double all = block_sum(sum[k]);
         if (threadIdx.x == 0) part[blockIdx.x * K + k] = all;
     }
-}
-
-template <int K, class E> __global__ void sums_end_kernel(int parts, const double *part, E end)
-{
-    double sum[K] = {};
-    for (int p = threadIdx.x; p < parts; p += BLOCK)
-        for (int k = 0; k < K; k++) sum[k] += part[p * K + k];
-    for (int k = 0; k < K; k++) sum[k] = block_sum(sum[k]);
+    if (!last_to_arrive(arrived, gridDim.x)) return;
+    for (int k = 0; k < K; k++) {
+        double all = 0;
+        for (int p = threadIdx.x; p < gridDim.x; p += BLOCK) all += part[p * K + k];
+        sum[k] = block_sum(all);
+    }
     if (threadIdx.x == 0) end(sum);
 }
 
@@ -321,67 +351,96 @@ template <int K, class F, class E> static void sums(const nn_call *c, int64_t n,
 {
     const int64_t wanted = ceil_div(n, 4 * BLOCK);
     const int parts = (int)(wanted < 1 ? 1 : wanted > SUM_PARTS ? SUM_PARTS : wanted);
-    sums_kernel<K><<<parts, BLOCK, 0, stream_of(c)>>>(n, f, (double *)work);
-    sums_end_kernel<K><<<1, BLOCK, 0, stream_of(c)>>>(parts, (const double *)work, end);
+    sums_kernel<K><<<parts, BLOCK, 0, stream_of(c)>>>(n, f, end, (double *)work, device_of(c)->arrived);
     cuda_note(device_of(c), cudaGetLastError(), "sum");
 }
 
-/* ---- sums over the rows of [items][rows][C], by item and column: K terms f(item, row of all, column, term) ---- */
+/*
+ * ---- sums over the rows of [items][rows][C], by item and column ----
+ * f(item, row of all, first column, n, term) gives K terms of n columns, n = 8 or 1. A thread adds up a few rows in float, a block its threads
+ * and all blocks in double.
+ */
 
-enum { COLUMN_WARPS = 8 };
+struct column_grid {
+    int64_t items, rows, C, parts;
+    int wide, across, down; /* columns of a thread; threads of a block across columns and down rows */
+};
 
-static inline __host__ __device__ int64_t column_parts(int64_t items, int64_t rows, int64_t C)
+static inline column_grid column_grid_of(int64_t items, int64_t rows, int64_t C)
 {
-    const int64_t columns = (C + 31) / 32, wanted = (132 * 8 + items * columns - 1) / (items * columns), most = (rows + 4 * COLUMN_WARPS - 1) / (4 * COLUMN_WARPS);
-    return wanted < 1 ? 1 : wanted < most ? wanted : most < 1 ? 1 : most;
+    column_grid g = {items, rows, C, 1, C % 8 == 0 ? 8 : 1, 1, 1};
+    while (g.across < 32 && (int64_t)g.across * g.wide < C) g.across *= 2;
+    g.down = BLOCK / g.across;
+    const int64_t stripes = items * ceil_div(C, g.across * g.wide), most = ceil_div(rows, 2 * g.down);
+    g.parts = ceil_div(132 * 4, stripes);
+    if (g.parts > most) g.parts = most;
+    if (ceil_div(rows, g.parts * g.down) > 64) g.parts = ceil_div(rows, 64 * g.down);
+    return g;
 }
 
 static inline size_t columns_work(int K, int64_t items, int64_t rows, int64_t C)
 {
-    return aligned((size_t)(items * column_parts(items, rows, C) * K * C) * sizeof(double));
+    return aligned((size_t)(items * column_grid_of(items, rows, C).parts * K * C) * sizeof(double));
 }
 
-template <int K, class F> __global__ void columns_kernel(int64_t rows, int64_t C, int64_t parts, F f, double *part)
+/* Sums of a thread's columns, added up over the threads of the block that share them; thread `down` 0 .. holds one column each. */
+template <int K> static __device__ void down_sums(const column_grid &g, float sum[K][8], float *shared, double *all)
 {
-    __shared__ double shared[COLUMN_WARPS][K][32];
-    const int64_t column = blockIdx.x * 32 + threadIdx.x, p = blockIdx.y, item = blockIdx.z;
-    const int64_t begin = rows * p / parts, end = rows * (p + 1) / parts;
-    double sum[K] = {};
-    if (column < C)
-        for (int64_t r = begin + threadIdx.y; r < end; r += COLUMN_WARPS) {
-            double term[K];
-            f(item, item * rows + r, column, term);
+    const int thread = threadIdx.x, across = thread % g.across, width = g.across * g.wide;
 #pragma unroll
-            for (int k = 0; k < K; k++) sum[k] += term[k];
-        }
-    for (int k = 0; k < K; k++) shared[threadIdx.y][k][threadIdx.x] = sum[k];
-    __syncthreads();
-    if (threadIdx.y > 0 || column >= C) return;
     for (int k = 0; k < K; k++) {
-        double all = 0;
-        for (int w = 0; w < COLUMN_WARPS; w++) all += shared[w][k][threadIdx.x];
-        part[((item * parts + p) * K + k) * C + column] = all;
+        __syncthreads();
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            if (i < g.wide) shared[thread / g.across * width + across * g.wide + i] = sum[k][i];
+        __syncthreads();
+        all[k] = 0;
+        if (thread < width)
+            for (int d = 0; d < g.down; d++) all[k] += (double)shared[d * width + thread];
     }
 }
 
-/* Adds up the parts; end(item, column, sums). */
-template <int K, class E> __global__ void columns_end_kernel(int64_t items, int64_t C, int64_t parts, const double *part, E end)
+template <int K, class F, class E> __global__ void columns_kernel(column_grid g, F f, E end, volatile double *part, unsigned *arrived)
 {
-    const int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x;
-    if (i >= items * C) return;
-    const int64_t item = i / C, column = i % C;
-    double sum[K] = {};
-    for (int64_t p = 0; p < parts; p++)
-        for (int k = 0; k < K; k++) sum[k] += part[((item * parts + p) * K + k) * C + column];
-    end(item, column, sum);
+    __shared__ float shared[BLOCK * 8];
+    const int width = g.across * g.wide;
+    const int64_t stripe = blockIdx.x * (int64_t)width, column = stripe + threadIdx.x % g.across * g.wide, p = blockIdx.y, item = blockIdx.z;
+    const int64_t first = g.rows * p / g.parts, last = g.rows * (p + 1) / g.parts;
+    float sum[K][8] = {};
+    if (column < g.C)
+        for (int64_t r = first + threadIdx.x / g.across; r < last; r += g.down) {
+            float term[K][8];
+            f(item, item * g.rows + r, column, g.wide, term);
+#pragma unroll
+            for (int k = 0; k < K; k++)
+#pragma unroll
+                for (int i = 0; i < 8; i++) sum[k][i] += term[k][i];
+        }
+    double all[K];
+    down_sums<K>(g, sum, shared, all);
+    const int64_t own = stripe + threadIdx.x;
+    const bool holds = threadIdx.x < width && own < g.C;
+    if (g.parts > 1) {
+        for (int k = 0; k < K && holds; k++) part[((item * g.parts + p) * K + k) * g.C + own] = all[k];
+        if (!last_to_arrive(arrived + item * gridDim.x + blockIdx.x, (unsigned)g.parts)) return;
+        for (int k = 0; k < K && holds; k++) {
+            all[k] = 0;
+            for (int64_t q = 0; q < g.parts; q++) all[k] += part[((item * g.parts + q) * K + k) * g.C + own];
+        }
+    }
+    if (holds) end(item, own, all);
 }
 
+/* end(item, column, sums) for each. work: columns_work. */
 template <int K, class F, class E> static void column_sums(const nn_call *c, int64_t items, int64_t rows, int64_t C, void *work, F f, E end)
 {
-    const int64_t parts = column_parts(items, rows, C);
-    const dim3 grid((unsigned)ceil_div(C, 32), (unsigned)parts, (unsigned)items), block(32, COLUMN_WARPS);
-    columns_kernel<K><<<grid, block, 0, stream_of(c)>>>(rows, C, parts, f, (double *)work);
-    columns_end_kernel<K><<<(unsigned)ceil_div(items * C, BLOCK), BLOCK, 0, stream_of(c)>>>(items, C, parts, (const double *)work, end);
+    const column_grid g = column_grid_of(items, rows, C);
+    const dim3 grid((unsigned)ceil_div(C, g.across * g.wide), (unsigned)g.parts, (unsigned)items);
+    if ((int64_t)grid.x * items > MOST_SUMS) {
+        cuda_note(device_of(c), cudaErrorInvalidConfiguration, "sum of columns of too many items");
+        return;
+    }
+    columns_kernel<K><<<grid, BLOCK, 0, stream_of(c)>>>(g, f, end, (double *)work, device_of(c)->arrived);
     cuda_note(device_of(c), cudaGetLastError(), "sum of columns");
 }
 

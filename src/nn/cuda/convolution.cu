@@ -124,6 +124,7 @@ static void conv1d_release(void *state)
 static const char *weights_of(const nn_call *c, bool convert)
 {
     if (!c->bf16) return (const char *)c->in[1].data;
+    if (c->in[1].half) return (const char *)c->in[1].half;
     const view copy = {c->saved, true};
     if (convert) cuda_convert(c, c->in[1].size, value_of(&c->in[1]), copy);
     return (const char *)copy.data;
@@ -133,6 +134,7 @@ static const char *weights_of(const nn_call *c, bool convert)
 static const void *bias_of(const nn_call *c)
 {
     if (absent(c, 2) || !is_bf16(&c->out)) return absent(c, 2) ? NULL : c->in[2].data;
+    if (c->in[2].half) return c->in[2].half;
     const view copy = {(char *)c->saved + aligned((size_t)c->in[1].size * 2), true};
     cuda_convert(c, c->in[2].size, value_of(&c->in[2]), copy);
     return copy.data;

@@ -150,6 +150,19 @@ __global__ void squares_kernel(const nn_adamw_part *part, double *square)
     if (threadIdx.x == 0) square[blockIdx.x] = sum;
 }
 
+__global__ void halve_kernel(const nn_half_part *part)
+{
+    const nn_half_part p = part[blockIdx.x];
+    for (int64_t i = threadIdx.x; i < p.count; i += BLOCK) ((__nv_bfloat16 *)p.half)[i] = __float2bfloat16(p.value[i]);
+}
+
+static void halve(nn_device *base, const nn_half_part *part, size_t parts)
+{
+    if (parts == 0) return;
+    halve_kernel<<<(unsigned)parts, BLOCK, 0, whole(base)->stream>>>(part);
+    cuda_note(whole(base), cudaGetLastError(), "rounding of parameters");
+}
+
 static void adamw_squares(nn_device *base, const nn_adamw_part *part, size_t parts, double *square)
 {
     if (parts == 0) return;
@@ -200,6 +213,7 @@ static void close_device(nn_device *base)
     if (d->lt) cublasLtDestroy(d->lt);
     if (d->blas) cublasDestroy(d->blas);
     cudaFree(d->workspace);
+    cudaFree(d->arrived);
     if (d->stream) cudaStreamDestroy(d->stream);
     free(d);
 }
@@ -214,6 +228,8 @@ static pclr_status open_libraries(cuda_device *d, pclr_error *error)
 {
     cuda_note(d, cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking), "opening");
     cuda_note(d, cudaMalloc(&d->workspace, BLAS_WORKSPACE), "opening");
+    cuda_note(d, cudaMalloc((void **)&d->arrived, MOST_SUMS * sizeof *d->arrived), "opening");
+    if (d->arrived) cuda_note(d, cudaMemset(d->arrived, 0, MOST_SUMS * sizeof *d->arrived), "opening");
     cuda_note_blas(d, cublasCreate(&d->blas), "opening cuBLAS");
     cuda_note_blas(d, cublasLtCreate(&d->lt), "opening cuBLASLt");
     if (d->fault_status == PCLR_OK) {
@@ -252,6 +268,7 @@ static pclr_status open_device(nn_device **device, nn_kernel kernel[NN_OPS], pcl
     cuda_device *d = (cuda_device *)calloc(1, sizeof *d);
     if (!d) return error_memory(error, sizeof *d);
     snprintf(d->name, sizeof d->name, "%s", properties.name);
+    d->most_shared = properties.sharedMemPerBlockOptin;
     nn_device base = {};
     base.name = d->name;
     base.bf16 = true;
@@ -267,6 +284,7 @@ static pclr_status open_device(nn_device **device, nn_kernel kernel[NN_OPS], pcl
     base.record_end = record_end;
     base.replay = replay;
     base.forget = forget;
+    base.halve = halve;
     base.adamw_squares = adamw_squares;
     base.adamw_update = adamw_update;
     base.average = average;

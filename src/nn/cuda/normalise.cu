@@ -28,14 +28,6 @@ template <class F> static __device__ void lane_eights(int64_t C, int lane, F f)
         for (int64_t k = lane; k < C; k += 32) f(k, 1);
 }
 
-static __device__ void get_n(view v, int64_t i, int n, float x[8])
-{
-    if (n == 8)
-        v.get8(i, x);
-    else
-        x[0] = v.get(i);
-}
-
 static void layer_norm_forward(const nn_call *c)
 {
     const int64_t C = last_of(c->out.shape);
@@ -47,24 +39,21 @@ static void layer_norm_forward(const nn_call *c)
         float sum = 0, squares = 0;
         lane_eights(C, lane, [&](int64_t k, int n) {
             float v[8];
-            get_n(x, r * C + k, n, v);
+            x.load(r * C + k, n, v);
             for (int i = 0; i < n; i++) sum += v[i];
         });
         const float mean = warp_sum(sum) / (float)C;
         lane_eights(C, lane, [&](int64_t k, int n) {
             float v[8];
-            get_n(x, r * C + k, n, v);
+            x.load(r * C + k, n, v);
             for (int i = 0; i < n; i++) squares += (v[i] - mean) * (v[i] - mean);
         });
         const float scale = 1 / sqrtf(warp_sum(squares) / (float)C + eps);
         lane_eights(C, lane, [&](int64_t k, int n) {
             float v[8];
-            get_n(x, r * C + k, n, v);
+            x.load(r * C + k, n, v);
             for (int i = 0; i < n; i++) v[i] = (v[i] - mean) * scale * gamma[k + i] + beta[k + i];
-            if (n == 8)
-                y.put8(r * C + k, v);
-            else
-                y.put(r * C + k, v[0]);
+            y.store(r * C + k, n, v, false);
         });
         if (lane == 0) {
             saved[2 * r] = mean;
@@ -99,10 +88,12 @@ static void layer_norm_backward(const nn_call *c)
     if (to.gamma.data || to.beta.data)
         column_sums<2>(
             c, 1, rows_of(c), C, c->work,
-            [=] __device__(int64_t, int64_t r, int64_t k, double term[2]) {
-                const float d = dy.get(r * C + k);
-                term[0] = (double)(d * (x.get(r * C + k) - saved[2 * r]) * saved[2 * r + 1]);
-                term[1] = (double)d;
+            [=] __device__(int64_t, int64_t r, int64_t k, int n, float term[2][8]) {
+                const float mean = saved[2 * r], scale = saved[2 * r + 1];
+                x.load(r * C + k, n, term[0]);
+                dy.load(r * C + k, n, term[1]);
+#pragma unroll
+                for (int i = 0; i < 8; i++) term[0][i] = term[1][i] * (term[0][i] - mean) * scale;
             },
             [=] __device__(int64_t, int64_t k, const double sum[2]) { to.give(k, sum[0], sum[1]); });
     if (!dx.data) return;
@@ -111,8 +102,8 @@ static void layer_norm_backward(const nn_call *c)
         float e_sum = 0, en_sum = 0;
         lane_eights(C, lane, [&](int64_t k, int n) {
             float v[8], d[8];
-            get_n(x, r * C + k, n, v);
-            get_n(dy, r * C + k, n, d);
+            x.load(r * C + k, n, v);
+            dy.load(r * C + k, n, d);
             for (int i = 0; i < n; i++) {
                 const float e = d[i] * gamma[k + i];
                 e_sum += e;
@@ -122,13 +113,10 @@ static void layer_norm_backward(const nn_call *c)
         const float e_mean = warp_sum(e_sum) / (float)C, en_mean = warp_sum(en_sum) / (float)C;
         lane_eights(C, lane, [&](int64_t k, int n) {
             float v[8], d[8];
-            get_n(x, r * C + k, n, v);
-            get_n(dy, r * C + k, n, d);
+            x.load(r * C + k, n, v);
+            dy.load(r * C + k, n, d);
             for (int i = 0; i < n; i++) v[i] = scale * (d[i] * gamma[k + i] - e_mean - (v[i] - mean) * scale * en_mean);
-            if (n == 8)
-                dx.give8(r * C + k, v, add);
-            else
-                dx.give(r * C + k, v[0], add);
+            dx.store(r * C + k, n, v, add);
         });
     });
 }
@@ -163,18 +151,6 @@ static size_t grouped_work(const grouped &g)
     return moments_bytes(g) + columns_work(2, g.items, g.rows, g.C);
 }
 
-/* Sums over the rows, by item and column, of f's two terms. */
-template <class F> static double *two_sums(const nn_call *c, const grouped &g, F f)
-{
-    double *to = (double *)c->work;
-    const int64_t C = g.C;
-    column_sums<2>(c, g.items, g.rows, g.C, (char *)c->work + moments_bytes(g), f, [=] __device__(int64_t item, int64_t k, const double sum[2]) {
-        to[2 * (item * C + k)] = sum[0];
-        to[2 * (item * C + k) + 1] = sum[1];
-    });
-    return to;
-}
-
 /* y = (x - mean) scale gamma + beta */
 static void apply(const nn_call *c, const grouped &g)
 {
@@ -200,45 +176,78 @@ static void apply(const nn_call *c, const grouped &g)
     });
 }
 
-/* Sums of x - x0 and (x - x0)^2, x0 the item's first row: no cancellation where the mean is far from 0. */
-static double *moments(const nn_call *c, const grouped &g)
+/* What a group's sums of d = x - x0 and d^2 say: mean and scale, and the running statistics of batch norm. */
+struct statistics {
+    view x;
+    float *saved, *running_mean, *running_var; /* NULL: none */
+    int64_t C, S, per_item;
+    double count, eps, momentum;
+    __device__ void conclude(int64_t item, int64_t group, double d, double squares) const
+    {
+        const int64_t at = item * (C / S) + group;
+        d /= count;
+        const double variance = fmax(squares / count - d * d, 0.0), mean = (double)x.get(item * per_item + group * S) + d;
+        saved[2 * at] = (float)mean;
+        saved[2 * at + 1] = (float)(1 / sqrt(variance + eps));
+        if (!running_mean) return;
+        const double unbiased = count > 1 ? count / (count - 1) : 1;
+        running_mean[at] = (float)((double)running_mean[at] + momentum * (mean - (double)running_mean[at]));
+        running_var[at] = (float)((double)running_var[at] + momentum * (variance * unbiased - (double)running_var[at]));
+    }
+};
+
+static statistics statistics_of(const nn_call *c, const grouped &g)
 {
-    const view x = value_of(&c->in[0]);
-    const int64_t C = g.C, S = g.S, per_item = g.rows * g.C;
-    return two_sums(c, g, [=] __device__(int64_t item, int64_t r, int64_t k, double term[2]) {
-        const double d = (double)x.get(r * C + k) - (double)x.get(item * per_item + k / S * S);
-        term[0] = d;
-        term[1] = d * d;
-    });
+    const bool batch = c->inputs > 3;
+    statistics s = {value_of(&c->in[0]), (float *)c->saved, NULL, NULL, g.C, g.S, g.rows * g.C, (double)(g.rows * g.S), c->args->eps, c->args->momentum};
+    if (batch) {
+        s.running_mean = (float *)c->in[3].data;
+        s.running_var = (float *)c->in[4].data;
+    }
+    return s;
 }
 
+/* Sums of x - x0 and (x - x0)^2, x0 the first value of the group: no cancellation where the mean is far from 0. */
 static void normalise(const nn_call *c, const grouped &g)
 {
-    const double *sum = moments(c, g);
     const view x = value_of(&c->in[0]);
-    float *saved = (float *)c->saved;
-    const int64_t C = g.C, S = g.S, groups = g.groups(), per_item = g.rows * g.C;
-    const double count = (double)(g.rows * g.S), eps = c->args->eps;
-    const bool batch = c->inputs > 3;
-    const double momentum = c->args->momentum, unbiased = count > 1 ? count / (count - 1) : 1;
-    float *running_mean = batch ? (float *)c->in[3].data : NULL, *running_var = batch ? (float *)c->in[4].data : NULL;
-    each(c, g.items * groups, [=] __device__(int64_t i) {
-        const int64_t item = i / groups, first = i % groups * S;
-        double d = 0, squares = 0;
-        for (int64_t k = first; k < first + S; k++) {
-            d += sum[2 * (item * C + k)];
-            squares += sum[2 * (item * C + k) + 1];
-        }
-        d /= count;
-        double variance = squares / count - d * d;
-        if (variance < 0) variance = 0;
-        const double mean = (double)x.get(item * per_item + first) + d;
-        saved[2 * i] = (float)mean;
-        saved[2 * i + 1] = (float)(1 / sqrt(variance + eps));
-        if (!batch) return;
-        running_mean[i] = (float)((double)running_mean[i] + momentum * (mean - (double)running_mean[i]));
-        running_var[i] = (float)((double)running_var[i] + momentum * (variance * unbiased - (double)running_var[i]));
-    });
+    const int64_t C = g.C, S = g.S, per_item = g.rows * g.C, groups = g.groups();
+    const statistics to = statistics_of(c, g);
+    double *sums = (double *)c->work;
+    column_sums<2>(
+        c, g.items, g.rows, g.C, (char *)c->work + moments_bytes(g),
+        [=] __device__(int64_t item, int64_t r, int64_t k, int n, float term[2][8]) {
+            float x0[8];
+            x.load(r * C + k, n, term[0]);
+            if (S == 1)
+                x.load(item * per_item + k, n, x0);
+            else
+#pragma unroll
+                for (int i = 0; i < 8; i++) x0[i] = i < n ? x.get(item * per_item + (k + i) / S * S) : 0;
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const float d = term[0][i] - x0[i];
+                term[0][i] = d;
+                term[1][i] = d * d;
+            }
+        },
+        [=] __device__(int64_t item, int64_t k, const double sum[2]) {
+            if (S == 1) {
+                to.conclude(item, k, sum[0], sum[1]);
+                return;
+            }
+            sums[2 * (item * C + k)] = sum[0];
+            sums[2 * (item * C + k) + 1] = sum[1];
+        });
+    if (S > 1)
+        each(c, g.items * groups, [=] __device__(int64_t i) {
+            double d = 0, squares = 0;
+            for (int64_t k = i % groups * S; k < (i % groups + 1) * S; k++) {
+                d += sums[2 * (i / groups * C + k)];
+                squares += sums[2 * (i / groups * C + k) + 1];
+            }
+            to.conclude(i / groups, i % groups, d, squares);
+        });
     apply(c, g);
 }
 
@@ -248,35 +257,49 @@ static void normalise_back(const nn_call *c, const grouped &g, bool constants)
     const view x = value_of(&c->in[0]), dy = grad_of(&c->out), dx = grad_of(&c->in[0]);
     const float *gamma = (const float *)c->in[1].data, *saved = (const float *)c->saved;
     const int64_t C = g.C, S = g.S, groups = g.groups(), per_item = g.rows * g.C, items = g.items;
-    const bool add = c->in[0].add;
+    const bool add = c->in[0].add, one_item = items == 1;
     const affine_gradients to = affine_gradients_of(c);
     const double count = (double)(g.rows * g.S);
-    double *sum = two_sums(c, g, [=] __device__(int64_t item, int64_t r, int64_t k, double term[2]) {
-        const float *own = saved + 2 * (item * groups + k / S);
-        const double d = (double)dy.get(r * C + k);
-        term[0] = d;
-        term[1] = d * (double)((x.get(r * C + k) - own[0]) * own[1]);
-    });
-    each(c, C, [=] __device__(int64_t k) {
-        double dgamma = 0, dbeta = 0;
-        for (int64_t item = 0; item < items; item++) {
-            dbeta += sum[2 * (item * C + k)];
-            dgamma += sum[2 * (item * C + k) + 1];
-        }
-        to.give(k, dgamma, dbeta);
-    });
+    double *sums = (double *)c->work;
+    column_sums<2>(
+        c, items, g.rows, C, (char *)c->work + moments_bytes(g),
+        [=] __device__(int64_t item, int64_t r, int64_t k, int n, float term[2][8]) {
+            dy.load(r * C + k, n, term[0]);
+            x.load(r * C + k, n, term[1]);
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                if (i >= n) continue;
+                const float *own = saved + 2 * (item * groups + (k + i) / S);
+                term[1][i] = term[0][i] * (term[1][i] - own[0]) * own[1];
+            }
+        },
+        [=] __device__(int64_t item, int64_t k, const double sum[2]) {
+            if (one_item) to.give(k, sum[1], sum[0]);
+            sums[2 * (item * C + k)] = constants ? 0 : sum[0];
+            sums[2 * (item * C + k) + 1] = constants ? 0 : sum[1];
+        });
+    if (!one_item)
+        each(c, C, [=] __device__(int64_t k) {
+            double dgamma = 0, dbeta = 0;
+            for (int64_t item = 0; item < items; item++) {
+                dbeta += sums[2 * (item * C + k)];
+                dgamma += sums[2 * (item * C + k) + 1];
+            }
+            to.give(k, dgamma, dbeta);
+        });
     if (!dx.data) return;
-    /* the first two values of a group's sums become its means */
-    each(c, items * groups, [=] __device__(int64_t i) {
-        double *own = sum + 2 * (i / groups * C + i % groups * S), e0 = 0, e1 = 0;
-        for (int64_t j = 0; j < S && !constants; j++) {
-            e0 += own[2 * j] * (double)gamma[i % groups * S + j];
-            e1 += own[2 * j + 1] * (double)gamma[i % groups * S + j];
-        }
-        own[0] = e0 / count;
-        own[1] = e1 / count;
-    });
+    if (S > 1) /* the first two values of a group's sums become its sums of dy gamma and dy gamma n */
+        each(c, items * groups, [=] __device__(int64_t i) {
+            double *own = sums + 2 * (i / groups * C + i % groups * S), e0 = 0, e1 = 0;
+            for (int64_t j = 0; j < S; j++) {
+                e0 += own[2 * j] * (double)gamma[i % groups * S + j];
+                e1 += own[2 * j + 1] * (double)gamma[i % groups * S + j];
+            }
+            own[0] = e0;
+            own[1] = e1;
+        });
     if (C % 8 == 0 && S == 1) {
+        const float share = (float)(1 / count);
         each(c, c->out.size / 8, [=] __device__(int64_t e) {
             const int64_t i = 8 * e, k = i % C, at = i / per_item * groups + k;
             float v[8], d[8];
@@ -284,8 +307,8 @@ static void normalise_back(const nn_call *c, const grouped &g, bool constants)
             dy.get8(i, d);
 #pragma unroll
             for (int j = 0; j < 8; j++) {
-                const float mean = saved[2 * (at + j)], scale = saved[2 * (at + j) + 1];
-                v[j] = scale * (d[j] * gamma[k + j] - (float)sum[2 * (at + j)] - (v[j] - mean) * scale * (float)sum[2 * (at + j) + 1]);
+                const float mean = saved[2 * (at + j)], scale = saved[2 * (at + j) + 1], n = (v[j] - mean) * scale;
+                v[j] = gamma[k + j] * scale * (d[j] - share * ((float)sums[2 * (at + j)] + n * (float)sums[2 * (at + j) + 1]));
             }
             dx.give8(i, v, add);
         });
@@ -294,8 +317,9 @@ static void normalise_back(const nn_call *c, const grouped &g, bool constants)
     each(c, c->out.size, [=] __device__(int64_t i) {
         const int64_t k = i % C, item = i / per_item, group = k / S;
         const float *own = saved + 2 * (item * groups + group);
-        const double *e = sum + 2 * (item * C + group * S);
-        dx.give(i, own[1] * (dy.get(i) * gamma[k] - (float)e[0] - (x.get(i) - own[0]) * own[1] * (float)e[1]), add);
+        const double *e = sums + 2 * (item * C + group * S);
+        const float factor = S == 1 ? gamma[k] : 1, n = (x.get(i) - own[0]) * own[1];
+        dx.give(i, own[1] * (dy.get(i) * gamma[k] - factor * (float)(e[0] / count) - factor * n * (float)(e[1] / count)), add);
     });
 }
 
@@ -364,10 +388,10 @@ static void weight_norm_forward(const nn_call *c)
             squares += x * x;
         }
         const double norm = sqrt(block_sum(squares));
-        const float scale = norm > 0 ? (float)((double)gain.get(k) / norm) : 0;
+        const double scale = norm > 0 ? (double)gain.get(k) / norm : 0; /* beyond the range of float where all v are tiny */
         for (int64_t i = threadIdx.x; i < O * I; i += BLOCK) {
             const int64_t at = (i / I * K + k) * I + i % I;
-            w.put(at, v.get(at) * scale);
+            w.put(at, (float)((double)v.get(at) * scale));
         }
     });
 }

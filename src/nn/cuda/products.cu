@@ -60,6 +60,7 @@ static void linear_release(void *state)
 static const void *weights_of(const nn_call *c, bool convert)
 {
     if (!c->bf16) return c->in[1].data;
+    if (c->in[1].half) return c->in[1].half;
     const view copy = {c->saved, true};
     if (convert) cuda_convert(c, c->in[1].size, value_of(&c->in[1]), copy);
     return copy.data;
@@ -68,6 +69,7 @@ static const void *weights_of(const nn_call *c, bool convert)
 static const void *bias_of(const nn_call *c)
 {
     if (absent(c, 2) || !half_result(c)) return absent(c, 2) ? NULL : c->in[2].data;
+    if (c->in[2].half) return c->in[2].half;
     const view copy = {(char *)c->saved + aligned((size_t)c->in[1].size * 2), true};
     cuda_convert(c, c->in[2].size, value_of(&c->in[2]), copy);
     return copy.data;
@@ -87,7 +89,7 @@ void cuda_bias_gradient(const nn_call *c, int64_t R, int64_t N, view dy, nn_tens
     const view db = grad_of(bias);
     const bool add = bias->add;
     column_sums<1>(
-        c, 1, R, N, work, [=] __device__(int64_t, int64_t r, int64_t k, double term[1]) { term[0] = (double)dy.get(r * N + k); },
+        c, 1, R, N, work, [=] __device__(int64_t, int64_t r, int64_t k, int n, float term[1][8]) { dy.load(r * N + k, n, term[0]); },
         [=] __device__(int64_t, int64_t k, const double sum[1]) { db.give(k, (float)sum[0], add); });
 }
 
