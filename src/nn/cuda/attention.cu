@@ -44,7 +44,7 @@ static size_t operand(const heads &h)
 static size_t attention_saved(const nn_call *c)
 {
     const heads h = heads_of(c);
-    return by_flash(c, h) ? aligned((size_t)(h.count() * h.T) * sizeof(float)) : square_bytes(h, operand(h));
+    return by_flash(c, h) ? flash_saved(c, flash_of(h)) : square_bytes(h, operand(h));
 }
 
 static size_t pointers_bytes(const heads &h)
@@ -137,7 +137,7 @@ static void attention_forward(const nn_call *c)
     view in[3];
     for (int k = 0; k < 3; k++) in[k] = gemm_operand(c, c->in[k].size, value_of(&c->in[k]), h.bf16, &work);
     if (by_flash(c, h)) {
-        flash_forward(c, flash_of(h), in[0].data, in[1].data, in[2].data, value_of(&c->out), (float *)c->saved);
+        flash_forward(c, flash_of(h), in[0].data, in[1].data, in[2].data, value_of(&c->out));
         return;
     }
     float *scores = (float *)work;
@@ -183,7 +183,7 @@ static void flash_gradients_of(const nn_call *c, const heads &h, const view in[3
             to.add[i] = false;
         }
     }
-    flash_backward(c, flash_of(h), in[0].data, in[1].data, in[2].data, value_of(&c->out), dy.data, (const float *)c->saved, to);
+    flash_backward(c, flash_of(h), in[0].data, in[1].data, in[2].data, value_of(&c->out), dy.data, to);
     for (int i = 0; i < 3 && shared; i++) {
         if (!c->in[i].grad) continue;
         const view from = to.to[i], grad = grad_of(&c->in[i]);

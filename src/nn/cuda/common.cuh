@@ -204,7 +204,7 @@ static inline view grad_of(const nn_tensor *t)
     return {t->grad, t->type == NN_BF16};
 }
 
-static inline view float_view(void *data)
+static inline __host__ __device__ view float_view(void *data)
 {
     return {data, false};
 }
@@ -369,12 +369,13 @@ struct column_grid {
 static inline column_grid column_grid_of(int64_t items, int64_t rows, int64_t C)
 {
     column_grid g = {items, rows, C, 1, C % 8 == 0 ? 8 : 1, 1, 1};
-    while (g.across < 32 && (int64_t)g.across * g.wide < C) g.across *= 2;
+    const int most_across = g.wide == 8 ? 8 : 32; /* 128 bytes of bf16 */
+    while (g.across < most_across && (int64_t)g.across * g.wide < C) g.across *= 2;
     g.down = BLOCK / g.across;
     const int64_t stripes = items * ceil_div(C, g.across * g.wide), most = ceil_div(rows, 2 * g.down);
-    g.parts = ceil_div(132 * 4, stripes);
+    g.parts = ceil_div(132 * 3, stripes);
     if (g.parts > most) g.parts = most;
-    if (ceil_div(rows, g.parts * g.down) > 64) g.parts = ceil_div(rows, 64 * g.down);
+    if (ceil_div(rows, g.parts * g.down) > 128) g.parts = ceil_div(rows, 128 * g.down);
     return g;
 }
 
@@ -400,7 +401,26 @@ template <int K> static __device__ void down_sums(const column_grid &g, float su
     }
 }
 
-template <int K, class F, class E> __global__ void columns_kernel(column_grid g, F f, E end, volatile double *part, unsigned *arrived)
+/* Adds up the parts of a stripe, by all threads of the block; all[] of the first `width` threads. */
+template <int K> static __device__ void end_of_parts(const column_grid &g, const double *part, int64_t item, int64_t stripe, double *shared, double *all)
+{
+    const int width = g.across * g.wide, column = threadIdx.x % width, share = threadIdx.x / width, shares = BLOCK / width;
+    for (int k = 0; k < K; k++) {
+        double sum = 0;
+        if (stripe + column < g.C) {
+            const double *from = part + (item * g.parts * K + k) * g.C + stripe + column;
+#pragma unroll 8
+            for (int64_t q = share; q < g.parts; q += shares) sum += __ldcg(from + q * K * g.C);
+        }
+        __syncthreads();
+        shared[threadIdx.x] = sum;
+        __syncthreads();
+        all[k] = 0;
+        for (int q = 0; q < shares && threadIdx.x < width; q++) all[k] += shared[q * width + column];
+    }
+}
+
+template <int K, class F, class E> __global__ void columns_kernel(column_grid g, F f, E end, double *part, unsigned *arrived)
 {
     __shared__ float shared[BLOCK * 8];
     const int width = g.across * g.wide;
@@ -423,10 +443,7 @@ template <int K, class F, class E> __global__ void columns_kernel(column_grid g,
     if (g.parts > 1) {
         for (int k = 0; k < K && holds; k++) part[((item * g.parts + p) * K + k) * g.C + own] = all[k];
         if (!last_to_arrive(arrived + item * gridDim.x + blockIdx.x, (unsigned)g.parts)) return;
-        for (int k = 0; k < K && holds; k++) {
-            all[k] = 0;
-            for (int64_t q = 0; q < g.parts; q++) all[k] += part[((item * g.parts + q) * K + k) * g.C + own];
-        }
+        end_of_parts<K>(g, part, item, stripe, (double *)shared, all);
     }
     if (holds) end(item, own, all);
 }
@@ -442,6 +459,30 @@ template <int K, class F, class E> static void column_sums(const nn_call *c, int
     }
     columns_kernel<K><<<grid, BLOCK, 0, stream_of(c)>>>(g, f, end, (double *)work, device_of(c)->arrived);
     cuda_note(device_of(c), cudaGetLastError(), "sum of columns");
+}
+
+/*
+ * ---- the same function of every row, with constants of the columns: M::prepare(item, column, n) once a thread, M::row(item, row of all, column, n)
+ * for each of its rows ----
+ */
+
+template <class M> __global__ void by_columns_kernel(column_grid g, M m)
+{
+    const int64_t column = blockIdx.x * (int64_t)(g.across * g.wide) + threadIdx.x % g.across * g.wide, item = blockIdx.z;
+    const int64_t first = g.rows * blockIdx.y / g.parts, last = g.rows * (blockIdx.y + 1) / g.parts;
+    if (column >= g.C) return;
+    m.prepare(item, column, g.wide);
+    for (int64_t r = first + threadIdx.x / g.across; r < last; r += g.down) m.row(item, item * g.rows + r, column, g.wide);
+}
+
+template <class M> static void by_columns(const nn_call *c, int64_t items, int64_t rows, int64_t C, const M &m)
+{
+    column_grid g = column_grid_of(items, rows, C);
+    const int64_t stripes = ceil_div(C, g.across * g.wide), wanted = ceil_div(132 * 16, stripes * items), most = ceil_div(rows, 4 * g.down);
+    g.parts = wanted < most ? wanted : most;
+    if (g.parts < 1) g.parts = 1;
+    by_columns_kernel<<<dim3((unsigned)stripes, (unsigned)g.parts, (unsigned)items), BLOCK, 0, stream_of(c)>>>(g, m);
+    cuda_note(device_of(c), cudaGetLastError(), "columns");
 }
 
 /* ---- random numbers: as in base/rng.h and reference/common.h ---- */
@@ -476,6 +517,28 @@ template <class F> static void each_dropped(const nn_call *c, int64_t n, F f)
                 const int64_t i = block / 64 * 512 + upper * 256 + w * 64 + block % 64;
                 const uint32_t bits = upper ? word[w] >> 16 : word[w] & 0xffff;
                 if (i < n) f(i, bits < limit ? kept : 0.0f);
+            }
+    });
+}
+
+/* f8(i, factors) for elements i .. i + 7; n a multiple of 512. A thread draws eight blocks, which decide eight runs of eight. */
+template <class F> static void each_dropped8(const nn_call *c, int64_t n, F f8)
+{
+    const uint32_t limit = (uint32_t)(65536 * (1 - c->args->p)), key0 = c->key[0], key1 = c->key[1];
+    const float kept = (float)(1 / (1 - c->args->p));
+    const uint64_t *step = c->step_at;
+    each(c, n / 64, [=] __device__(int64_t eight) {
+        uint32_t bits[8][4];
+#pragma unroll
+        for (int k = 0; k < 8; k++) philox((uint64_t)(8 * eight + k), *step, key0, key1, bits[k]);
+#pragma unroll
+        for (int w = 0; w < 4; w++)
+#pragma unroll
+            for (int upper = 0; upper < 2; upper++) {
+                float factor[8];
+#pragma unroll
+                for (int k = 0; k < 8; k++) factor[k] = (upper ? bits[k][w] >> 16 : bits[k][w] & 0xffff) < limit ? kept : 0.0f;
+                f8(eight / 8 * 512 + upper * 256 + w * 64 + eight % 8 * 8, factor);
             }
     });
 }

@@ -19,27 +19,37 @@ struct windows {
     int64_t B, T, C, U, K, stride, pad, dilation;
 };
 
-/* column[b U + u][k][i] = x[b][..][first + i], 0 outside, i < width. */
+/* column[b U + u][k][i] = x[b][..][first + i], 0 outside, i < width. Eight channels at a time where they lie in eights. */
 static void spread(const nn_call *c, const windows &w, view x, int64_t first, int64_t width, view column)
 {
-    each(c, w.B * w.U * w.K * width, [=] __device__(int64_t at) {
-        const int64_t i = at % width, k = at / width % w.K, bu = at / width / w.K, t = bu % w.U * w.stride + k * w.dilation - w.pad;
-        column.put(at, t >= 0 && t < w.T ? x.get((bu / w.U * w.T + t) * w.C + first + i) : 0.0f);
+    const int n = width % 8 == 0 && w.C % 8 == 0 ? 8 : 1, runs = (int)(width / n), K = (int)w.K, U = (int)w.U;
+    each(c, w.B * w.U * w.K * runs, [=] __device__(int64_t at) {
+        const unsigned bu_k = (unsigned)(at / runs), i = (unsigned)(at % runs) * n, bu = bu_k / K, k = bu_k % K;
+        const int64_t t = (int64_t)(bu % U) * w.stride + k * w.dilation - w.pad;
+        float v[8] = {};
+        if (t >= 0 && t < w.T) x.load((bu / U * w.T + t) * w.C + first + i, n, v);
+        column.store((int64_t)bu_k * width + i, n, v, false);
     });
 }
 
 /* x[b][t][first + i] = bias[first + i] + sum of column[b U + u][k][i] over the windows that hold t. */
 static void gather(const nn_call *c, const windows &w, view column, int64_t first, int64_t width, const float *bias, view x, bool add)
 {
-    each(c, w.B * w.T * width, [=] __device__(int64_t at) {
-        const int64_t i = at % width, t = at / width % w.T, b = at / width / w.T;
-        float sum = bias ? bias[first + i] : 0;
-        for (int64_t k = 0; k < w.K; k++) {
-            const int64_t from = t + w.pad - k * w.dilation;
-            if (from < 0 || from % w.stride != 0 || from / w.stride >= w.U) continue;
-            sum += column.get(((b * w.U + from / w.stride) * w.K + k) * width + i);
+    const int n = width % 8 == 0 && w.C % 8 == 0 ? 8 : 1, runs = (int)(width / n), T = (int)w.T, stride = (int)w.stride;
+    each(c, w.B * w.T * runs, [=] __device__(int64_t at) {
+        const unsigned bt = (unsigned)(at / runs), i = (unsigned)(at % runs) * n, t = bt % T, b = bt / T;
+        float sum[8];
+        for (int j = 0; j < n; j++) sum[j] = bias ? bias[first + i + j] : 0;
+        for (int k = 0; k < w.K; k++) {
+            const int from = (int)(t + w.pad - k * w.dilation);
+            if (from < 0 || from % stride != 0 || from / stride >= w.U) continue;
+            float v[8];
+            column.load(((b * w.U + from / stride) * w.K + k) * width + i, n, v);
+#pragma unroll
+            for (int j = 0; j < 8; j++)
+                if (j < n) sum[j] += v[j];
         }
-        x.give((b * w.T + t) * w.C + first + i, sum, add);
+        x.store((int64_t)bt * w.C + first + i, n, sum, add);
     });
 }
 
@@ -166,7 +176,7 @@ static void conv1d_forward(const nn_call *c)
         return;
     }
     if (state->how == DIRECT) {
-        direct_forward(c, direct_of(s), x.data, w, (const float *)(absent(c, 2) ? NULL : c->in[2].data), value_of(&c->out));
+        direct_forward(c, direct_of(s), x.data, w, (const float *)(absent(c, 2) ? NULL : c->in[2].data), value_of(&c->out), work);
         return;
     }
     const view column = {work, c->bf16};

@@ -19,11 +19,11 @@ static inline bool direct_fits(int64_t Cg, int64_t Og, int64_t K)
     return Cg % 16 == 0 && Og % 16 == 0 && K <= 129;
 }
 
-/* Bytes of scratch for direct_weights. */
+/* Bytes of scratch. */
 size_t direct_work(const direct_sizes &s);
 
 /* x, w, dy: bf16. bias may be NULL. */
-void direct_forward(const nn_call *c, const direct_sizes &s, const void *x, const void *w, const float *bias, view y);
+void direct_forward(const nn_call *c, const direct_sizes &s, const void *x, const void *w, const float *bias, view y, void *work);
 void direct_input(const nn_call *c, const direct_sizes &s, const void *dy, const void *w, view dx, bool add, void *work);
 void direct_weights(const nn_call *c, const direct_sizes &s, const void *x, const void *dy, float *dw, bool add, void *work);
 

@@ -53,7 +53,7 @@ static __device__ float sigmoid(float x)
 
 static __device__ float normal_cdf(float x)
 {
-    return 0.5f * erfcf(-x * 0.70710678118654752f);
+    return 0.5f + 0.5f * erff(x * 0.70710678118654752f);
 }
 
 static __device__ float normal_density(float x)
@@ -315,6 +315,16 @@ static void where_backward(const nn_call *c)
 
 static void drop(const nn_call *c, view from, view to, bool add)
 {
+    if (c->out.size % 512 == 0) {
+        each_dropped8(c, c->out.size, [=] __device__(int64_t i, const float factor[8]) {
+            float x[8];
+            from.get8(i, x);
+#pragma unroll
+            for (int k = 0; k < 8; k++) x[k] = factor[k] > 0 ? x[k] * factor[k] : 0; /* what is dropped may be infinite */
+            to.give8(i, x, add);
+        });
+        return;
+    }
     each_dropped(c, c->out.size, [=] __device__(int64_t i, float factor) { to.give(i, factor > 0 ? from.get(i) * factor : 0, add); });
 }
 

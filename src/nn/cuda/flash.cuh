@@ -15,9 +15,12 @@ struct flash_sizes {
 
 /* Whether the kernels serve this shape on this device. */
 bool flash_fits(const cuda_device *d, const flash_sizes &s);
+/* Bytes that the forward pass leaves at c->saved: log sum exp of the rows, and which elements dropout keeps. */
+size_t flash_saved(const nn_call *c, const flash_sizes &s);
 
-/* q, k, v [B][T][D] bf16; lse [B][H][T]. Dropout as c->args->p says, drawn by c's key. */
-void flash_forward(const nn_call *c, const flash_sizes &s, const void *q, const void *k, const void *v, view y, float *lse);
+/* q, k, v [B][T][D] bf16. Dropout as c->args->p says. */
+void flash_forward(const nn_call *c, const flash_sizes &s, const void *q, const void *k, const void *v, view y);
+
 /* Of q, k and v; data NULL where not wanted. */
 struct flash_gradients {
     view to[3];
@@ -25,7 +28,6 @@ struct flash_gradients {
 };
 
 /* dy: bf16 */
-void flash_backward(const nn_call *c, const flash_sizes &s, const void *q, const void *k, const void *v, view y, const void *dy, const float *lse,
-                    const flash_gradients &to);
+void flash_backward(const nn_call *c, const flash_sizes &s, const void *q, const void *k, const void *v, view y, const void *dy, const flash_gradients &to);
 
 #endif

@@ -1,125 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Normalisations; formulas in reference/normalise.h. Variances are of differences to the mean, or of differences to a sample, in double. */
-#include "nn/cuda/common.cuh"
-
-/* ---- layer norm: a warp a row. saved: mean and scale of every row ---- */
-
-static int64_t rows_of(const nn_call *c)
-{
-    return c->out.size / last_of(c->out.shape);
-}
-
-static size_t layer_norm_saved(const nn_call *c)
-{
-    return (size_t)(2 * rows_of(c)) * sizeof(float);
-}
-
-static size_t layer_norm_work(const nn_call *c)
-{
-    return columns_work(2, 1, rows_of(c), last_of(c->out.shape));
-}
-
-/* f(first index of eight or one, how many): the elements of a row that are this lane's. */
-template <class F> static __device__ void lane_eights(int64_t C, int lane, F f)
-{
-    if (C % 8 == 0)
-        for (int64_t k = 8 * lane; k < C; k += 256) f(k, 8);
-    else
-        for (int64_t k = lane; k < C; k += 32) f(k, 1);
-}
-
-static void layer_norm_forward(const nn_call *c)
-{
-    const int64_t C = last_of(c->out.shape);
-    const view x = value_of(&c->in[0]), y = value_of(&c->out);
-    const float *gamma = (const float *)c->in[1].data, *beta = (const float *)c->in[2].data;
-    float *saved = (float *)c->saved;
-    const float eps = (float)c->args->eps;
-    each_warp(c, rows_of(c), [=] __device__(int64_t r, int lane) {
-        float sum = 0, squares = 0;
-        lane_eights(C, lane, [&](int64_t k, int n) {
-            float v[8];
-            x.load(r * C + k, n, v);
-            for (int i = 0; i < n; i++) sum += v[i];
-        });
-        const float mean = warp_sum(sum) / (float)C;
-        lane_eights(C, lane, [&](int64_t k, int n) {
-            float v[8];
-            x.load(r * C + k, n, v);
-            for (int i = 0; i < n; i++) squares += (v[i] - mean) * (v[i] - mean);
-        });
-        const float scale = 1 / sqrtf(warp_sum(squares) / (float)C + eps);
-        lane_eights(C, lane, [&](int64_t k, int n) {
-            float v[8];
-            x.load(r * C + k, n, v);
-            for (int i = 0; i < n; i++) v[i] = (v[i] - mean) * scale * gamma[k + i] + beta[k + i];
-            y.store(r * C + k, n, v, false);
-        });
-        if (lane == 0) {
-            saved[2 * r] = mean;
-            saved[2 * r + 1] = scale;
-        }
-    });
-}
-
-/* dgamma += sums[0], dbeta += sums[1] of column k, where wanted. */
-struct affine_gradients {
-    view gamma, beta;
-    bool add_gamma, add_beta;
-    __device__ void give(int64_t k, double dgamma, double dbeta) const
-    {
-        if (gamma.data) gamma.give(k, (float)dgamma, add_gamma);
-        if (beta.data) beta.give(k, (float)dbeta, add_beta);
-    }
-};
-
-static affine_gradients affine_gradients_of(const nn_call *c)
-{
-    return {grad_of(&c->in[1]), grad_of(&c->in[2]), c->in[1].add, c->in[2].add};
-}
-
-static void layer_norm_backward(const nn_call *c)
-{
-    const int64_t C = last_of(c->out.shape);
-    const view x = value_of(&c->in[0]), dy = grad_of(&c->out), dx = grad_of(&c->in[0]);
-    const float *gamma = (const float *)c->in[1].data, *saved = (const float *)c->saved;
-    const bool add = c->in[0].add;
-    const affine_gradients to = affine_gradients_of(c);
-    if (to.gamma.data || to.beta.data)
-        column_sums<2>(
-            c, 1, rows_of(c), C, c->work,
-            [=] __device__(int64_t, int64_t r, int64_t k, int n, float term[2][8]) {
-                const float mean = saved[2 * r], scale = saved[2 * r + 1];
-                x.load(r * C + k, n, term[0]);
-                dy.load(r * C + k, n, term[1]);
-#pragma unroll
-                for (int i = 0; i < 8; i++) term[0][i] = term[1][i] * (term[0][i] - mean) * scale;
-            },
-            [=] __device__(int64_t, int64_t k, const double sum[2]) { to.give(k, sum[0], sum[1]); });
-    if (!dx.data) return;
-    each_warp(c, rows_of(c), [=] __device__(int64_t r, int lane) {
-        const float mean = saved[2 * r], scale = saved[2 * r + 1];
-        float e_sum = 0, en_sum = 0;
-        lane_eights(C, lane, [&](int64_t k, int n) {
-            float v[8], d[8];
-            x.load(r * C + k, n, v);
-            dy.load(r * C + k, n, d);
-            for (int i = 0; i < n; i++) {
-                const float e = d[i] * gamma[k + i];
-                e_sum += e;
-                en_sum += e * (v[i] - mean) * scale;
-            }
-        });
-        const float e_mean = warp_sum(e_sum) / (float)C, en_mean = warp_sum(en_sum) / (float)C;
-        lane_eights(C, lane, [&](int64_t k, int n) {
-            float v[8], d[8];
-            x.load(r * C + k, n, v);
-            dy.load(r * C + k, n, d);
-            for (int i = 0; i < n; i++) v[i] = scale * (d[i] * gamma[k + i] - e_mean - (v[i] - mean) * scale * en_mean);
-            dx.store(r * C + k, n, v, add);
-        });
-    });
-}
+#include "nn/cuda/normalise.cuh"
 
 /*
  * ---- batch norm and group norm: columns [items][rows][C] in groups of S channels share a mean and a scale ----
@@ -152,28 +33,44 @@ static size_t grouped_work(const grouped &g)
 }
 
 /* y = (x - mean) scale gamma + beta */
+struct application {
+    view x, y;
+    const float *gamma, *beta, *saved;
+    int64_t C, S, groups;
+    float mean[8], factor[8], shift[8];
+    __device__ void prepare(int64_t item, int64_t k, int n)
+    {
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            if (i >= n) continue;
+            const float *own = saved + 2 * (item * groups + (k + i) / S);
+            mean[i] = own[0];
+            factor[i] = own[1] * gamma[k + i];
+            shift[i] = beta[k + i];
+        }
+    }
+    __device__ void row(int64_t, int64_t r, int64_t k, int n) const
+    {
+        float v[8];
+        x.load(r * C + k, n, v);
+#pragma unroll
+        for (int i = 0; i < 8; i++) v[i] = (v[i] - mean[i]) * factor[i] + shift[i];
+        y.store(r * C + k, n, v, false);
+    }
+};
+
 static void apply(const nn_call *c, const grouped &g)
 {
-    const view x = value_of(&c->in[0]), y = value_of(&c->out);
-    const float *gamma = (const float *)c->in[1].data, *beta = (const float *)c->in[2].data, *saved = (const float *)c->saved;
-    const int64_t C = g.C, S = g.S, groups = g.groups(), per_item = g.rows * g.C;
-    if (C % 8 == 0 && S == 1) {
-        each(c, c->out.size / 8, [=] __device__(int64_t e) {
-            const int64_t i = 8 * e, k = i % C;
-            const float *own = saved + 2 * (i / per_item * groups + k);
-            float v[8];
-            x.get8(i, v);
-#pragma unroll
-            for (int j = 0; j < 8; j++) v[j] = (v[j] - own[2 * j]) * own[2 * j + 1] * gamma[k + j] + beta[k + j];
-            y.put8(i, v);
-        });
-        return;
-    }
-    each(c, c->out.size, [=] __device__(int64_t i) {
-        const int64_t k = i % C;
-        const float *own = saved + 2 * (i / per_item * groups + k / S);
-        y.put(i, (x.get(i) - own[0]) * own[1] * gamma[k] + beta[k]);
-    });
+    application a = {};
+    a.x = value_of(&c->in[0]);
+    a.y = value_of(&c->out);
+    a.gamma = (const float *)c->in[1].data;
+    a.beta = (const float *)c->in[2].data;
+    a.saved = (const float *)c->saved;
+    a.C = g.C;
+    a.S = g.S;
+    a.groups = g.groups();
+    by_columns(c, g.items, g.rows, g.C, a);
 }
 
 /* What a group's sums of d = x - x0 and d^2 say: mean and scale, and the running statistics of batch norm. */
@@ -251,12 +148,46 @@ static void normalise(const nn_call *c, const grouped &g)
     apply(c, g);
 }
 
+/* dx = scale (dy gamma - e0 - n e1) by rows, see normalise_back. */
+struct input_gradient {
+    view x, dy, dx;
+    const float *gamma, *saved;
+    const double *sums;
+    int64_t C, S, groups;
+    double share;
+    bool add;
+    float mean[8], factor[8], along[8], shift[8];
+    __device__ void prepare(int64_t item, int64_t k, int n)
+    {
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            if (i >= n) continue;
+            const int64_t group = (k + i) / S;
+            const float *own = saved + 2 * (item * groups + group);
+            const double *e = sums + 2 * (item * C + group * S), scale = (double)own[1], one = S == 1 ? (double)gamma[k + i] : 1;
+            mean[i] = own[0];
+            factor[i] = (float)(scale * (double)gamma[k + i]);
+            shift[i] = (float)(scale * one * e[0] * share);
+            along[i] = (float)(scale * scale * one * e[1] * share);
+        }
+    }
+    __device__ void row(int64_t, int64_t r, int64_t k, int n) const
+    {
+        float v[8], d[8];
+        x.load(r * C + k, n, v);
+        dy.load(r * C + k, n, d);
+#pragma unroll
+        for (int i = 0; i < 8; i++) v[i] = d[i] * factor[i] - shift[i] - (v[i] - mean[i]) * along[i];
+        dx.store(r * C + k, n, v, add);
+    }
+};
+
 /* dx = gamma scale (dy - e0 - n e1), e0 and e1 the means of dy gamma and dy gamma n over a group, or 0 where statistics are constants. */
 static void normalise_back(const nn_call *c, const grouped &g, bool constants)
 {
     const view x = value_of(&c->in[0]), dy = grad_of(&c->out), dx = grad_of(&c->in[0]);
     const float *gamma = (const float *)c->in[1].data, *saved = (const float *)c->saved;
-    const int64_t C = g.C, S = g.S, groups = g.groups(), per_item = g.rows * g.C, items = g.items;
+    const int64_t C = g.C, S = g.S, groups = g.groups(), items = g.items;
     const bool add = c->in[0].add, one_item = items == 1;
     const affine_gradients to = affine_gradients_of(c);
     const double count = (double)(g.rows * g.S);
@@ -298,29 +229,19 @@ static void normalise_back(const nn_call *c, const grouped &g, bool constants)
             own[0] = e0;
             own[1] = e1;
         });
-    if (C % 8 == 0 && S == 1) {
-        const float share = (float)(1 / count);
-        each(c, c->out.size / 8, [=] __device__(int64_t e) {
-            const int64_t i = 8 * e, k = i % C, at = i / per_item * groups + k;
-            float v[8], d[8];
-            x.get8(i, v);
-            dy.get8(i, d);
-#pragma unroll
-            for (int j = 0; j < 8; j++) {
-                const float mean = saved[2 * (at + j)], scale = saved[2 * (at + j) + 1], n = (v[j] - mean) * scale;
-                v[j] = gamma[k + j] * scale * (d[j] - share * ((float)sums[2 * (at + j)] + n * (float)sums[2 * (at + j) + 1]));
-            }
-            dx.give8(i, v, add);
-        });
-        return;
-    }
-    each(c, c->out.size, [=] __device__(int64_t i) {
-        const int64_t k = i % C, item = i / per_item, group = k / S;
-        const float *own = saved + 2 * (item * groups + group);
-        const double *e = sums + 2 * (item * C + group * S);
-        const float factor = S == 1 ? gamma[k] : 1, n = (x.get(i) - own[0]) * own[1];
-        dx.give(i, own[1] * (dy.get(i) * gamma[k] - factor * (float)(e[0] / count) - factor * n * (float)(e[1] / count)), add);
-    });
+    input_gradient d = {};
+    d.x = x;
+    d.dy = dy;
+    d.dx = dx;
+    d.gamma = gamma;
+    d.saved = saved;
+    d.sums = sums;
+    d.C = C;
+    d.S = S;
+    d.groups = groups;
+    d.share = 1 / count;
+    d.add = add;
+    by_columns(c, items, g.rows, C, d);
 }
 
 static size_t batch_norm_saved(const nn_call *c)
@@ -469,7 +390,7 @@ static nn_kernel row(void (*forward)(const nn_call *), void (*backward)(const nn
 
 void cuda_normalise(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_LAYER_NORM] = row(layer_norm_forward, layer_norm_backward, 1 | 2, layer_norm_saved, layer_norm_work);
+    cuda_layer_norm(kernel);
     kernel[NN_OP_GROUP_NORM] = row(group_norm_forward, group_norm_backward, 1 | 2, group_norm_saved, group_norm_work);
     kernel[NN_OP_BATCH_NORM] = row(batch_norm_forward, batch_norm_backward, 1 | 2, batch_norm_saved, batch_norm_work);
     kernel[NN_OP_WEIGHT_NORM] = row(weight_norm_forward, weight_norm_backward, 1 | 2, NULL, NULL);
