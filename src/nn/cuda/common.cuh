@@ -422,7 +422,7 @@ template <int K> static __device__ void end_of_parts(const column_grid &g, const
 
 template <int K, class F, class E> __global__ void columns_kernel(column_grid g, F f, E end, double *part, unsigned *arrived)
 {
-    __shared__ float shared[BLOCK * 8];
+    __shared__ __align__(16) float shared[BLOCK * 8]; /* of doubles as well */
     const int width = g.across * g.wide;
     const int64_t stripe = blockIdx.x * (int64_t)width, column = stripe + threadIdx.x % g.across * g.wide, p = blockIdx.y, item = blockIdx.z;
     const int64_t first = g.rows * p / g.parts, last = g.rows * (p + 1) / g.parts;

@@ -2,7 +2,8 @@
 /*
  * Convolutions; formulas in reference/convolution.h. Three ways, by shape:
  *     plain    windows that neither overlap nor leave gaps (patches, kernels of one sample): a layer's product as it is
- *     direct   stride 1 with many channels in half precision: tensor cores over windows in shared memory (direct.cuh)
+ *     direct   stride 1 with many channels in half precision: tensor cores over windows in shared memory (direct.cuh); without groups the
+ *              weights' gradient, which sums over all rows, goes by windows
  *     windows  everything else: windows written out, one product a group
  */
 #include "nn/cuda/direct.cuh"
@@ -105,7 +106,7 @@ static size_t conv1d_work(const nn_call *c)
     const conv_sizes s = sizes_of(c);
     const way how = way_of(c, s);
     size_t bytes = operand_work(c->in[0].size, is_bf16(&c->in[0]), c->bf16) + operand_work(c->out.size, is_bf16(&c->out), c->bf16) + columns_work(1, 1, s.rows, s.O);
-    if (how == WINDOWS) bytes += aligned((size_t)(s.rows * s.K * s.Cg) * (c->bf16 ? 2 : 4));
+    if (how == WINDOWS || (how == DIRECT && s.G == 1)) bytes += aligned((size_t)(s.rows * s.K * s.Cg) * (c->bf16 ? 2 : 4));
     if (how == DIRECT) bytes += direct_work(direct_of(s));
     return bytes;
 }
@@ -117,7 +118,7 @@ static pclr_status conv1d_prepare(nn_call *c, pclr_error *error)
     if (!state) return error_memory(error, sizeof *state);
     c->state = state;
     state->how = way_of(c, s);
-    if (state->how == DIRECT) return PCLR_OK;
+    if (state->how == DIRECT && s.G > 1) return PCLR_OK;
     const bool plain = state->how == PLAIN;
     const int64_t width = s.K * s.Cg;
     const layer_shape shape = {s.rows, s.Og, width, width, s.O, width, c->bf16, is_bf16(&c->out), plain ? is_bf16(&c->in[0]) : c->bf16,
@@ -218,7 +219,13 @@ static void conv1d_backward(const nn_call *c)
         if (c->in[1].grad) gemm_run(c, &state->products.tn, x.data, dy.data, c->in[1].grad, NULL, c->in[1].add);
     } else if (state->how == DIRECT) {
         if (c->in[0].grad) direct_input(c, direct_of(s), dy.data, weights_of(c, false), grad_of(&c->in[0]), c->in[0].add, work);
-        if (c->in[1].grad) direct_weights(c, direct_of(s), x.data, dy.data, (float *)c->in[1].grad, c->in[1].add, work);
+        const view column = {work, true};
+        if (c->in[1].grad && s.G == 1) {
+            spread(c, s.w, x, 0, s.Cg, column);
+            gemm_run(c, &state->products.tn, column.data, dy.data, c->in[1].grad, NULL, c->in[1].add);
+        } else if (c->in[1].grad) {
+            direct_weights(c, direct_of(s), x.data, dy.data, (float *)c->in[1].grad, c->in[1].add, work);
+        }
     } else {
         windows_backward(c, s, &state->products, dy, {work, c->bf16}, c->in[1].grad ? &x : NULL);
     }

@@ -159,7 +159,7 @@ static weight_tiles tiles_of(const direct_sizes &s)
 {
     weight_tiles t = {tile_of(s.Og), tile_of(s.Cg), 0, 0, 0, 0, 0, 0};
     const int64_t most = WEIGHT_WARPS * MOST_JOBS / ((t.o / FRAGMENT) * (t.i / FRAGMENT));
-    t.taps = (int)(s.K < most ? s.K : most);
+    t.taps = (int)ceil_div(s.K, ceil_div(s.K, most));
     t.o_tiles = s.Og / t.o;
     t.i_tiles = s.Cg / t.i;
     t.k_tiles = ceil_div(s.K, t.taps);
@@ -190,6 +190,14 @@ __global__ void weights_kernel(const half_t *x, const half_t *dy, direct_sizes s
 #pragma unroll
     for (int j = 0; j < MOST_JOBS; j++) wmma::fill_fragment(sum[j], 0.0f);
 
+    int left[MOST_JOBS], right[MOST_JOBS]; /* where a job's operands begin; -1: no job */
+#pragma unroll
+    for (int j = 0; j < MOST_JOBS; j++) {
+        const int job = warp * each_warp + j;
+        const bool mine = j < each_warp && job < jobs;
+        left[j] = mine ? job / cf % of * FRAGMENT : -1;
+        right[j] = mine ? job / (of * cf) * x_stride + job % cf * FRAGMENT : -1;
+    }
     for (int64_t b = b_begin; b < b_end; b++)
         for (int64_t u0 = 0; u0 < s.U; u0 += ROWS) {
             __syncthreads();
@@ -198,16 +206,12 @@ __global__ void weights_kernel(const half_t *x, const half_t *dy, direct_sizes s
             __syncthreads();
             for (int u = 0; u < ROWS; u += FRAGMENT) {
                 wmma::fragment<wmma::matrix_a, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::col_major> a;
-                int loaded = -1;
 #pragma unroll
                 for (int j = 0; j < MOST_JOBS; j++) {
-                    const int job = warp * each_warp + j;
-                    if (j >= each_warp || job >= jobs) continue;
-                    const int k = job / (of * cf), o = job / cf % of * FRAGMENT, i = job % cf * FRAGMENT;
-                    if (o != loaded) wmma::load_matrix_sync(a, dy_rows + u * dy_stride + o, (unsigned)dy_stride);
-                    loaded = o;
+                    if (right[j] < 0) continue;
+                    if (j == 0 || left[j] != left[j - 1]) wmma::load_matrix_sync(a, dy_rows + u * dy_stride + left[j], (unsigned)dy_stride);
                     wmma::fragment<wmma::matrix_b, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::row_major> v;
-                    wmma::load_matrix_sync(v, x_rows + (u + k) * x_stride + i, (unsigned)x_stride);
+                    wmma::load_matrix_sync(v, x_rows + u * x_stride + right[j], (unsigned)x_stride);
                     wmma::mma_sync(sum[j], a, v, sum[j]);
                 }
             }

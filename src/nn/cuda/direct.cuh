@@ -16,7 +16,8 @@ struct direct_sizes {
 
 static inline bool direct_fits(int64_t Cg, int64_t Og, int64_t K)
 {
-    return Cg % 16 == 0 && Og % 16 == 0 && K <= 129;
+    const int64_t wide = Cg > Og ? Cg : Og; /* rows of up to 64 channels and their windows must fit into shared memory */
+    return Cg % 16 == 0 && Og % 16 == 0 && K <= (wide > 48 ? 33 : 129);
 }
 
 /* Bytes of scratch. */
