@@ -90,6 +90,7 @@ typedef struct matrix {
     const float *data;
     int64_t rows, columns, stride;
     const window_rows *windows; /* NULL: stands in memory */
+    int64_t item_rows;          /* rows after which the results go on elsewhere (result.per_item); 0: nowhere. Of matrices in memory, for bf16 */
     bool bf16;                  /* products with it round both operands to bf16 */
 } matrix;
 

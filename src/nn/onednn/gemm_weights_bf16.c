@@ -164,7 +164,8 @@ static void multiply_chunk(const weights_plan *p, const chunk *c, piece tiles, c
         for (int64_t t = tiles.begin; t < tiles.end; t += 2) {
             q.a[0] = left + (t - tiles.begin) * in_tile;
             q.a[1] = t + 1 < tiles.end ? q.a[0] + in_tile : NULL;
-            kernel->multiply(&q, add, sums + (t / 2 * ceil_div(p->column_tiles, 2) + column / 2) * BF16_BLOCK * BF16_BLOCK);
+            float *sum = sums + (t / 2 * ceil_div(p->column_tiles, 2) + column / 2) * BF16_BLOCK * BF16_BLOCK;
+            kernel->multiply(&q, add ? sum : NULL, BF16_BLOCK, sum, BF16_BLOCK);
         }
     }
 }
