@@ -38,6 +38,14 @@ void bf16_columns(const float *from, int64_t stride, const float *factor, int64_
 /* One left tile, turned: to[i][k] = from[k * stride + i], i < rows <= 16, k < depth <= 32, zeros beyond. */
 void bf16_turned(const float *from, int64_t stride, int64_t depth, int64_t rows, half *to);
 
+/* ---- math_bf16.c ---- */
+void bf16_gelu(const float *x, int64_t n, float *y);
+void bf16_gelu_back(const float *x, const float *dy, int64_t n, bool add, float *dx);
+/* s <- softmax(scale s) */
+void bf16_softmax(float *s, int64_t T, float scale);
+/* dp <- scale p (dp f - sum p dp f), p <- p f; factor f NULL: ones */
+void bf16_softmax_back(float *p, float *dp, const float *factor, int64_t T, float scale);
+
 /* ---- gemm_bf16.c: the calls of gemm.c ---- */
 void gemm_rows_bf16(const matrix *x, const weights *w, const result *y, int threads, float *scratch);
 size_t gemm_rows_bf16_scratch(const matrix *x, int64_t N, int threads); /* floats */

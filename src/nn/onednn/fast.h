@@ -108,6 +108,7 @@ typedef struct ending {
     const float *other; /* NULL: none */
     nn_op activation;   /* NN_OP_RELU, NN_OP_GELU, or 0 */
     float *followed;    /* NULL: nowhere */
+    bool bf16;          /* GELU by math_bf16.c */
 } ending;
 
 /* Where the rows of a product go: row b * per_item + u to data + b * item_stride + u * stride. */
