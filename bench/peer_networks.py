@@ -3,8 +3,9 @@
 
 peer_networks.py NAME VARIANT THREADS reads seconds from standard input, line by line, and answers each with a JSON object: the seconds of the
 fastest step that began within them, and the memory [MB] that the steps have taken at most. VARIANT: eager, channels_last (convolutions
-over one row of an image, channels last in memory), compile.
+over one row of an image, channels last in memory), compile. Names end in _fp32 or _bf16; the latter run under autocast.
 """
+import contextlib
 import json
 import math
 import os
@@ -187,53 +188,65 @@ LAYERS = {
 }
 
 
-def training_step(model, x):
+def autocast(precision):
+    """Products of bf16 where PyTorch chooses them; weights and optimiser stay fp32."""
+    return torch.autocast("cpu", dtype=torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+
+
+def training_step(model, x, precision):
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
     def step():
         optimiser.zero_grad()
-        model(x).square().mean().backward()
+        with autocast(precision):
+            loss = model(x).square().mean()
+        loss.backward()
         optimiser.step()
 
     return step
 
 
-def forward_pass(model, x):
+def forward_pass(model, x, precision):
     model.eval()
 
     def step():
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(precision):
             model(x)
 
     return step
 
 
-def layer_step(layer, shape):
+def layer_step(layer, shape, precision):
     x = torch.randn(*shape, requires_grad=True)
-    slope = torch.zeros_like(layer(x))
+    with autocast(precision):
+        slope = torch.zeros_like(layer(x))
     slope[:, :1] = 1
 
     def step():
         x.grad = None
-        layer(x).backward(slope)
+        with autocast(precision):
+            y = layer(x)
+        y.backward(slope)
 
     return step
 
 
-def product_steps():
-    sides = [(torch.randn(4992, k), torch.randn(n, k)) for n, k in ((256, 256), (1024, 256), (256, 1024), (1024, 1024))]
+def product_steps(precision):
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    sides = [(torch.randn(4992, k, dtype=kind), torch.randn(n, k, dtype=kind)) for n, k in ((256, 256), (1024, 256), (256, 1024), (1024, 1024))]
     return [(lambda a=a, b=b: F.linear(a, b), 2e-9 * a.shape[0] * b.numel()) for a, b in sides]
 
 
 def make_step(name, variant):
-    kind, rest = name.removesuffix("_fp32").split("_", 1)
+    name, precision = name.rsplit("_", 1)
+    kind, rest = name.split("_", 1)
     if kind == "layer":
-        return layer_step(LAYERS[rest][0](), LAYERS[rest][1])
+        return layer_step(LAYERS[rest][0](), LAYERS[rest][1], precision)
     build, batch = ENCODERS[rest]
     model = build(variant == "channels_last")
     if variant == "compile":
         model = torch.compile(model)
-    return (training_step if kind == "train" else forward_pass)(model, torch.randn(batch, 12, 2500))
+    return (training_step if kind == "train" else forward_pass)(model, torch.randn(batch, 12, 2500), precision)
 
 
 def fastest(step, seconds):
@@ -256,8 +269,8 @@ def main():
     name, variant, threads = sys.argv[1:4]
     torch.set_num_threads(int(threads))
     torch.manual_seed(0)
-    if name == "gemm_peak_fp32":
-        products = product_steps()
+    if name.startswith("gemm_peak"):
+        products = product_steps(name[-4:])
         before, answer = 0, lambda seconds: 1 / max(flop / fastest(step, seconds / len(products)) for step, flop in products)
     else:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -3,9 +3,10 @@
 """physioclr beside the libraries people use today, on this machine, in one run: peers.py BUILD [-o FILE.json].
 
 Both sides are measured in turn, several rounds, and the fastest of each counts. The peer is tuned first: for every encoder the best of
-PyTorch eager, compiled and (where there are convolutions) channels last, with the memory allocator as it is and told to keep its memory.
+PyTorch eager, compiled and (where there are convolutions) channels last, with the memory allocator as it is, told to keep its memory, and told
+to keep it in huge pages. Rows end in _fp32 or _bf16 (the peer under autocast); the latter need a processor with bf16 units.
 Prints a table and writes a list of {name, value, unit, limit, peer, peer_value, ratio, ...}; "share_of_peak" is the rate of multiply-adds
-over the fastest product of matrices that either side reached in this run.
+over the fastest product of matrices of that precision that either side reached in this run.
 
 `make bench-peers` first makes the Python environment; with PYTHON=/path/to/python it uses one that is there.
 """
@@ -22,23 +23,24 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 WORKER = HERE / "peer_networks.py"
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
+ALLOCATORS = {"": {}, " with kept memory": KEEP_MEMORY, " with kept huge pages": {**KEEP_MEMORY, "THP_MEM_ALLOC_ENABLE": "1"}}
 ENCODERS = ["transformer_small", "xresnet1d18", "s4", "transformer_base", "xresnet1d50"]
 LAYERS = ["linear", "conv1d", "positional_conv", "attention", "layer_norm", "batch_norm", "gelu"]
 BATCH = {"transformer_base": 8}
-PEAK = "gemm_peak_fp32"
+PRECISIONS = ["fp32", "bf16"]
 RATE = 500  # of the simulated recordings [Hz]
 
 
 class Peer:
     """A worker process that holds one PyTorch network ready to run."""
 
-    def __init__(self, name, variant, keep_memory, threads, realtime):
-        environment = {**os.environ, **(KEEP_MEMORY if keep_memory else {})}
+    def __init__(self, name, variant, allocator, threads, realtime):
+        environment = {**os.environ, **ALLOCATORS[allocator]}
         environment.pop("OMP_NUM_THREADS", None)
         environment.pop("OMP_WAIT_POLICY", None)
         if realtime:  # threads that wait by spinning would keep the others from their processors
             environment["OMP_WAIT_POLICY"] = "passive"
-        self.label = f"PyTorch {variant}" + (" with kept memory" if keep_memory else "") + f", {threads} threads"
+        self.label = f"PyTorch {variant}{allocator}, {threads} threads"
         self.process = subprocess.Popen([sys.executable, WORKER, name, variant, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True, env=environment)
 
@@ -57,18 +59,23 @@ class Peer:
         self.process.wait()
 
 
+def peak_of(name):
+    """The row that the shares of another are taken of."""
+    return f"gemm_peak_{name[-4:]}"
+
+
 def variants(name, compiled):
-    """Ways to run a network, with the allocator as it is or told to keep its memory, on all processors or half of them."""
+    """Ways to run a network: with each setting of the allocator, on all processors or half of them."""
     count = len(os.sched_getaffinity(0))
     threads = [count] if count < 4 else [count, count // 2]
     kinds = ["eager"]
-    if name.startswith("layer") or name == PEAK:
-        return [("eager", True, n) for n in threads]
+    if name.startswith("layer") or name == peak_of(name):
+        return [("eager", " with kept memory", n) for n in threads]
     if "xresnet1d" in name:
         kinds.append("channels_last")
     if compiled:
         kinds.append("compile")
-    return [(kind, keep, n) for kind in kinds for keep in (False, True) for n in threads]
+    return [(kind, allocator, n) for kind in kinds for allocator in ALLOCATORS for n in threads]
 
 
 def tuned(name, compiled, realtime):
@@ -92,7 +99,7 @@ def run_ours(build, name, seconds, realtime):
     command = [*(["chrt", "-f", "10"] if realtime else []), str(build / "bench" / "bench_encoders"), "--seconds", str(seconds), name]
     lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout.splitlines()
     found = {line["name"]: line for line in map(json.loads, lines)}
-    return found[name], found[PEAK]["value"]
+    return found[name], found[peak_of(name)]["value"]
 
 
 def engine_item(build, name, options):
@@ -107,8 +114,8 @@ def engine_item(build, name, options):
     rate = ours[0]["unit"] != "ms"
     best = (max if rate else min)(ours, key=lambda line: line["value"])
     seconds = min(answer["seconds"] for answer in theirs)
-    batch = BATCH.get(name.split("_", 1)[1].removesuffix("_fp32"), 32)
-    if name == PEAK:
+    batch = BATCH.get(name.split("_", 1)[1].rsplit("_", 1)[0], 32)
+    if name == peak_of(name):
         peer_value = 1 / seconds
     else:
         peer_value = batch / seconds if rate else 1e3 * seconds
@@ -122,8 +129,12 @@ def engine_item(build, name, options):
 
 
 def put_shares(items):
-    peak = max((max(item["gemm"], item["peer_value"] if item["name"] == PEAK else 0) for item in items), default=0)
+    peaks = {}
     for item in items:
+        row = peak_of(item["name"])
+        peaks[row] = max(peaks.get(row, 0), item["gemm"], item["peer_value"] if item["name"] == row else 0)
+    for item in items:
+        peak = peaks[peak_of(item["name"])]
         if "share_of_peak" in item:
             item["share_of_peak"] = round(item["share_of_peak"] * item["gemm"] / peak, 3)
             item["peer_share_of_peak"] = round(item["share_of_peak"] / item["ratio"], 3)
@@ -283,14 +294,21 @@ def main():
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out; it takes minutes to compile")
     parser.add_argument("--realtime", action="store_true", help="both sides with real-time priority (root), for a machine that others use too")
     options = parser.parse_args()
-    names = [f"{kind}_{encoder}_fp32" for encoder in ENCODERS for kind in ("train", "infer")] + [f"layer_{k}_fp32" for k in LAYERS]
+    rows = [f"{kind}_{encoder}" for encoder in ENCODERS for kind in ("train", "infer")] + [f"layer_{k}" for k in LAYERS]
 
     def wanted(name):
         return not options.only or any(name.startswith(part) for part in options.only)
 
-    names = [name for name in names if wanted(name)]
-    if names or wanted(PEAK):
-        names.insert(0, PEAK)  # the shares need it
+    names = []
+    for precision in PRECISIONS:
+        chosen = [f"{row}_{precision}" for row in rows if wanted(f"{row}_{precision}")]
+        peak = f"gemm_peak_{precision}"
+        if not (chosen or wanted(peak)):
+            continue
+        if peak in lines_of(options.build / "bench" / "bench_encoders", "--seconds", "0.1", peak):
+            names += [peak, *chosen]  # the shares need the peak
+        else:
+            print(f"{precision}: not on this processor, left out", file=sys.stderr)
     items = [engine_item(options.build, name, options) for name in names]
     put_shares(items)
     with tempfile.TemporaryDirectory() as folder:

@@ -264,7 +264,7 @@ static void test_vectors_and_tiles_agree(void **state)
         for (int k = 0; k < 2; k++) {
             const bf16_kernel kernel = bf16_kernel_for(units[k]);
             kernel.begin();
-            for (int times = 0; times < 2; times++) kernel.multiply(&p, times > 0, sum[k]);
+            for (int times = 0; times < 2; times++) kernel.multiply(&p, times > 0 ? sum[k] : NULL, BF16_BLOCK, sum[k], BF16_BLOCK);
             kernel.end();
         }
         for (int k = 0; k < SIZE; k++) assert_true(fabsf(sum[0][k] - sum[1][k]) <= 2e-5f * (1 + fabsf(sum[0][k])));

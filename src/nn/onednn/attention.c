@@ -4,7 +4,7 @@
  * thread's scratch (L2 for some hundred frames) and is never kept; the backward pass computes it again, which costs one
  * product of five and saves B * H * T * T floats a layer.
  */
-#include "nn/onednn/fast.h"
+#include "nn/onednn/bf16.h"
 #include "nn/onednn/vector_math.h"
 
 typedef struct head {
@@ -87,7 +87,7 @@ static void probabilities(const nn_call *c, const head *s, int64_t start, const 
     const weights k = right(c, s, c->in[1].data, start, true);
     const result to = {.data = m->p, .stride = s->T};
     gemm_tiles((const float *)c->in[0].data + start, s->T, s->D, 1, &k, &to, m->work);
-    for (int64_t i = 0; i < s->T; i++) softmax_row(m->p + i * s->T, s->T, s->scale);
+    for (int64_t i = 0; i < s->T; i++) (PCLR_BF16 && c->bf16 ? bf16_softmax : softmax_row)(m->p + i * s->T, s->T, s->scale);
 }
 
 static void head_forward(const nn_call *c, const head *s, int64_t bh, const scratch *m)
@@ -147,7 +147,7 @@ static void head_backward(const nn_call *c, const head *s, int64_t bh, const scr
     gemm_tiles((const float *)c->out.grad + start, s->T, s->D, 1, &vt, &to, m->work);
     if (drops) dropout_factors(c, bh * size, size, m->factor);
     for (int64_t i = 0; i < s->T; i++)
-        softmax_row_back(m->p + i * s->T, m->dp + i * s->T, drops ? m->factor + i * s->T : NULL, s->T, s->scale);
+        (PCLR_BF16 && c->bf16 ? bf16_softmax_back : softmax_row_back)(m->p + i * s->T, m->dp + i * s->T, drops ? m->factor + i * s->T : NULL, s->T, s->scale);
     add_gradient(c, s, 0, start, m->dp, false, &k, m);
     add_gradient(c, s, 1, start, m->dp, true, &q, m);
     add_gradient(c, s, 2, start, m->p, true, &dy, m);

@@ -14,19 +14,19 @@ typedef uint16_t half; /* a bf16: the upper half of a float */
 
 enum { BF16_TILE = 16, BF16_STEP = 32, BF16_BLOCK = 32 /* rows and columns of a block of sums */ };
 
-/* A block of sums [32][32], of up to 2 x 2 tiles. The depth is outer x inner steps; offsets in values. */
+/* A block of up to 2 x 2 tiles of sums. The depth is outer x inner steps; offsets in values. */
 typedef struct bf16_product {
     const half *a[2], *b[2]; /* the first step's tiles; a[1], b[1] NULL: the block has 16 rows, 16 columns */
     int64_t a_row, b_pair;   /* from a row, from a pair to the next */
     int64_t outer, inner, a_outer, a_inner, b_outer, b_inner;
 } bf16_product;
 
-/* sum[32][32] (add ? += : =) the product. Each thread calls begin before and end after its products. */
+/* sum[i][n] = start[i][n] + the product, for all of the block's tiles; start NULL: 0, start_row 0: the same row everywhere. May be one array. */
 typedef struct bf16_kernel {
     void (*begin)(void);
     void (*end)(void);
-    void (*multiply)(const bf16_product *p, bool add, float *sum);
-} bf16_kernel;
+    void (*multiply)(const bf16_product *p, const float *start, int64_t start_row, float *sum, int64_t row);
+} bf16_kernel; /* each thread calls begin before and end after its products */
 bf16_kernel bf16_kernel_for(nn_bf16_units units);
 
 /* to[k] = from[k], k < n */
@@ -37,6 +37,14 @@ void bf16_pairs(const float *even, const float *odd, const float *factor, int64_
 void bf16_columns(const float *from, int64_t stride, const float *factor, int64_t depth, int64_t columns, half *to, int64_t to_pair);
 /* One left tile, turned: to[i][k] = from[k * stride + i], i < rows <= 16, k < depth <= 32, zeros beyond. */
 void bf16_turned(const float *from, int64_t stride, int64_t depth, int64_t rows, half *to);
+
+/* ---- math_bf16.c ---- */
+void bf16_gelu(const float *x, int64_t n, float *y);
+void bf16_gelu_back(const float *x, const float *dy, int64_t n, bool add, float *dx);
+/* s <- softmax(scale s) */
+void bf16_softmax(float *s, int64_t T, float scale);
+/* dp <- scale p (dp f - sum p dp f), p <- p f; factor f NULL: ones */
+void bf16_softmax_back(float *p, float *dp, const float *factor, int64_t T, float scale);
 
 /* ---- gemm_bf16.c: the calls of gemm.c ---- */
 void gemm_rows_bf16(const matrix *x, const weights *w, const result *y, int threads, float *scratch);

@@ -169,6 +169,13 @@ static window_rows phase_windows(const conv *p, const phase *f)
                          .left = f->offset + (f->taps - 1) * f->spread - f->first};
 }
 
+static matrix phase_matrix(const conv *p, const phase *f, const float *dy, const window_rows *w)
+{
+    matrix m = window_matrix(dy, p->B, w);
+    if (p->stride > 1 || f->count != p->T) m.item_rows = f->count;
+    return m;
+}
+
 static size_t data_floats(const conv *p)
 {
     size_t most = 0;
@@ -176,7 +183,7 @@ static size_t data_floats(const conv *p)
         const phase f = phase_of(p, number);
         if (f.taps == 0 || f.count == 0) continue;
         const window_rows as_it_is = phase_windows(p, &f), rows = placed(as_it_is);
-        const matrix m = window_matrix(NULL, p->B, &rows);
+        const matrix m = phase_matrix(p, &f, NULL, &rows);
         const size_t floats = (size_t)copy_floats(&as_it_is, p->B) + gemm_rows_scratch(&m, p->I, p->threads);
         most = floats > most ? floats : most;
     }
@@ -197,7 +204,7 @@ static void phase_data(const conv *p, const phase *f, const float *dy, const flo
     window_rows rows = phase_windows(p, f);
     float *scratch = work + copy_floats(&rows, p->B);
     const float *from = place(&rows, p->B, dy, p->threads, work);
-    const matrix m = window_matrix(from, p->B, &rows);
+    const matrix m = phase_matrix(p, f, from, &rows);
     const weights kernel = {.data = w + (f->first_tap + (f->taps - 1) * f->tap_step) * p->I,
                             .N = p->I,
                             .outer = f->taps,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Element by element, cut into one run of values a thread; formulas in reference/elementwise.h. */
 #include "base/rng.h"
-#include "nn/onednn/fast.h"
+#include "nn/onednn/bf16.h"
 #include "nn/onednn/vector_math.h"
 
 /* Part of a thread, at multiples of a cache line. */
@@ -24,7 +24,7 @@ static void over(const nn_call *c, int64_t size, void (*body)(const nn_call *c, 
 
 /* ---- one input ---- */
 
-#define UNARY(name, value, derivative)                                                                                                     \
+#define UNARY_PARTS(name, value, derivative)                                                                                                     \
     NN_CLONES static void name##_forward_part(const nn_call *c, piece p)                                                                   \
     {                                                                                                                                      \
         const float *in = c->in[0].data, scale = (float)c->args->scale, shift = (float)c->args->shift;                                     \
@@ -53,7 +53,10 @@ static void over(const nn_call *c, int64_t size, void (*body)(const nn_call *c, 
                 (void)y;                                                                                                                   \
                 din[i] = dout[i] * (derivative);                                                                                           \
             }                                                                                                                              \
-    }                                                                                                                                      \
+    }
+
+#define UNARY(name, value, derivative)                                                                                                     \
+    UNARY_PARTS(name, value, derivative)                                                                                                   \
     static void name##_forward(const nn_call *c)                                                                                           \
     {                                                                                                                                      \
         over(c, c->out.size, name##_forward_part);                                                                                         \
@@ -99,12 +102,33 @@ static inline float silu_slope(float x)
 
 UNARY(affine, scale *x + shift, scale)
 UNARY(relu, x > 0 ? x : 0, y > 0 ? 1.0f : 0.0f)
-UNARY(gelu, x *vm_normal(x, &density), gelu_slope(x))
+UNARY_PARTS(gelu, x *vm_normal(x, &density), gelu_slope(x))
 UNARY(silu, x *vm_sigmoid(x), silu_slope(x))
 UNARY(tanh, vm_tanh(x), 1 - y * y)
 UNARY(sigmoid, vm_sigmoid(x), y *(1 - y))
 UNARY(square, x *x, 2 * x)
 UNARY(exp, vm_exp(x), y)
+
+static void gelu_forward_bf16(const nn_call *c, piece p)
+{
+    bf16_gelu((const float *)c->in[0].data + p.begin, p.end - p.begin, (float *)c->out.data + p.begin);
+}
+
+static void gelu_backward_bf16(const nn_call *c, piece p)
+{
+    bf16_gelu_back((const float *)c->in[0].data + p.begin, (const float *)c->out.grad + p.begin, p.end - p.begin, c->in[0].add,
+                   (float *)c->in[0].grad + p.begin);
+}
+
+static void gelu_forward(const nn_call *c)
+{
+    over(c, c->out.size, PCLR_BF16 && c->bf16 ? gelu_forward_bf16 : gelu_forward_part);
+}
+
+static void gelu_backward(const nn_call *c)
+{
+    over(c, c->out.size, PCLR_BF16 && c->bf16 ? gelu_backward_bf16 : gelu_backward_part);
+}
 
 /* ---- two inputs; b broadcast to a row by row ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What products do to their results while they are near (nn/fold.c): batch norm by running statistics, a sum, ReLU or GELU. */
-#include "nn/onednn/fast.h"
+#include "nn/onednn/bf16.h"
 #include "nn/onednn/vector_math.h"
 
 int64_t folded_floats(const nn_call *c, int64_t N)
@@ -11,7 +11,7 @@ int64_t folded_floats(const nn_call *c, int64_t N)
 folded folded_of(const nn_call *c, int64_t N, float *memory)
 {
     const float *bias = c->in[2].data;
-    folded f = {.bias = bias, .end.followed = c->followed};
+    folded f = {.bias = bias, .end.followed = c->followed, .end.bf16 = c->bf16};
     if (c->inputs != NN_FOLDED_INPUTS) return f;
     f.end.other = c->in[NN_FOLDED_OTHER].data;
     f.end.activation = (nn_op)c->args->activation;
@@ -61,13 +61,21 @@ NN_CLONES static void gelu_row(const float *x, float *y, int64_t n)
     }
 }
 
+static void gelu(const ending *end, const float *x, float *y, int64_t n)
+{
+    if (PCLR_BF16 && end->bf16)
+        bf16_gelu(x, n, y);
+    else
+        gelu_row(x, y, n);
+}
+
 void finish(const ending *end, const float *data, float *const *row, int64_t rows, int64_t first, int64_t columns)
 {
     for (int64_t r = 0; r < rows; r++) {
         float *y = row[r] + first;
         if (end->other) add_row(y, end->other + (y - data), columns);
         if (end->activation == NN_OP_RELU) relu_row(y, columns);
-        if (end->activation == NN_OP_GELU) gelu_row(y, y, columns);
-        if (end->followed) gelu_row(y, end->followed + (y - data), columns);
+        if (end->activation == NN_OP_GELU) gelu(end, y, y, columns);
+        if (end->followed) gelu(end, y, end->followed + (y - data), columns);
     }
 }

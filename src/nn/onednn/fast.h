@@ -90,6 +90,7 @@ typedef struct matrix {
     const float *data;
     int64_t rows, columns, stride;
     const window_rows *windows; /* NULL: stands in memory */
+    int64_t item_rows;          /* rows after which the results go on elsewhere (result.per_item); 0: nowhere. Of matrices in memory, for bf16 */
     bool bf16;                  /* products with it round both operands to bf16 */
 } matrix;
 
@@ -107,6 +108,7 @@ typedef struct ending {
     const float *other; /* NULL: none */
     nn_op activation;   /* NN_OP_RELU, NN_OP_GELU, or 0 */
     float *followed;    /* NULL: nowhere */
+    bool bf16;          /* GELU by math_bf16.c */
 } ending;
 
 /* Where the rows of a product go: row b * per_item + u to data + b * item_stride + u * stride. */

@@ -83,7 +83,8 @@ static bool overlaps(const matrix *x)
 static row_plan plan_rows(const matrix *x, int64_t N, int threads)
 {
     const window_rows *w = x->windows;
-    row_plan p = {.items = w ? x->rows / w->U : 1, .U = w ? w->U : x->rows, .depth = whole_steps(x->columns)};
+    row_plan p = {.U = w ? w->U : x->item_rows > 0 ? x->item_rows : x->rows, .depth = whole_steps(x->columns)};
+    p.items = x->rows / p.U;
     p.row = overlaps(x) ? w->stride * w->I : p.depth + PAD;
     const int64_t in_item = ceil_div(p.U, BF16_BLOCK), fair = ceil_div(p.items * in_item, threads);
     p.groups = CACHE / (int64_t)sizeof(half) / (p.row * BF16_BLOCK);
@@ -133,36 +134,42 @@ static void round_rows(const matrix *x, const row_plan *p, int64_t item, piece u
                 tap = round_times(w, from, t, t + 1, tap);
             }
         } else {
-            bf16_row(x->data + r * x->stride, x->columns, to);
+            bf16_row(x->data + (item * p->U + r) * x->stride, x->columns, to);
         }
         memset(to + x->columns, 0, (size_t)(p->depth - x->columns) * sizeof *to);
     }
 }
 
-/* ---- sums to their place ---- */
+/* ---- a block of results ---- */
 
-NN_CLONES static void put_whole(const float *sum, const float *bias, bool add, int64_t rows, float *const *to, int64_t first)
+/* A block of results: `rows` x `columns` at y, `row` apart. */
+typedef struct block_result {
+    float *y;
+    int64_t row, rows, columns;
+    const float *bias; /* NULL: none */
+    bool add;
+} block_result;
+
+/* Part of a block's tiles lies outside: by way of sums aside. */
+static void multiply_part(const bf16_kernel *kernel, const bf16_product *p, const block_result *to)
 {
-    const float zero[BF16_BLOCK] = {0};
-    const float *b = bias ? bias : zero;
-    for (int64_t r = 0; r < rows; r++, sum += BF16_BLOCK) {
-        float *y = to[r] + first;
-        if (add)
-            for (int n = 0; n < BF16_BLOCK; n++) y[n] = y[n] + (sum[n] + b[n]);
-        else
-            for (int n = 0; n < BF16_BLOCK; n++) y[n] = sum[n] + b[n];
-    }
+    float sum[BF16_BLOCK * BF16_BLOCK] __attribute__((aligned(64)));
+    kernel->multiply(p, NULL, 0, sum, BF16_BLOCK);
+    for (int64_t r = 0; r < to->rows; r++)
+        for (int64_t n = 0; n < to->columns; n++) {
+            float *y = to->y + r * to->row + n;
+            *y = (to->add ? *y : 0) + (sum[r * BF16_BLOCK + n] + (to->bias ? to->bias[n] : 0));
+        }
 }
 
-static void put_sums(const float *sum, const float *bias, bool add, int64_t rows, int64_t columns, float *const *to, int64_t first)
+/* Whole tiles begin with the bias, or with what is there, and end in place. */
+static void multiply_block(const bf16_kernel *kernel, const bf16_product *p, const block_result *to)
 {
-    if (columns == BF16_BLOCK) {
-        put_whole(sum, bias, add, rows, to, first);
-        return;
-    }
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t n = 0; n < columns; n++)
-            to[r][first + n] = (add ? to[r][first + n] : 0) + (sum[r * BF16_BLOCK + n] + (bias ? bias[n] : 0));
+    const bool whole = to->rows % BF16_TILE == 0 && to->columns % BF16_TILE == 0 && !(to->add && to->bias);
+    if (!whole)
+        multiply_part(kernel, p, to);
+    else
+        kernel->multiply(p, to->add ? to->y : to->bias, to->add ? to->row : 0, to->y, to->row);
 }
 
 /* ---- rows times weights ---- */
@@ -174,13 +181,12 @@ typedef struct rows_job {
     int64_t N, panel_values;
     const half *packed;
     bf16_kernel kernel;
+    bool ends;
 } rows_job;
 
-/* Up to 32 rows of a block times one panel. */
-static void multiply_group(const rows_job *j, const half *a, int64_t row, int64_t rows, int64_t panel)
+/* Up to 32 rows of an item, from row u on, times one panel. */
+static block_result multiply_group(const rows_job *j, const half *a, int64_t item, int64_t u, int64_t rows, int64_t panel)
 {
-    float sum[BF16_BLOCK * BF16_BLOCK] __attribute__((aligned(64)));
-    float *to[BF16_BLOCK];
     const result *y = j->y;
     const int64_t first = panel * BF16_BLOCK, left = j->N - first, columns = left < BF16_BLOCK ? left : BF16_BLOCK;
     const half *b = j->packed + panel * j->panel_values;
@@ -188,17 +194,18 @@ static void multiply_group(const rows_job *j, const half *a, int64_t row, int64_
                             .b = {b, columns > BF16_TILE ? b + BF16_STEP : NULL},
                             .a_row = j->p.row, .b_pair = 2 * BF16_BLOCK, .outer = 1, .inner = j->p.depth / BF16_STEP,
                             .a_inner = BF16_STEP, .b_inner = BF16_STEP * BF16_BLOCK};
-    j->kernel.multiply(&p, false, sum);
-    int64_t item = row / y->per_item, u = row % y->per_item;
-    for (int64_t r = 0; r < rows; r++) {
-        to[r] = y->data + item * y->item_stride + u * y->stride;
-        if (++u == y->per_item) {
-            u = 0;
-            item++;
-        }
-    }
-    put_sums(sum, y->bias ? y->bias + first : NULL, y->add, rows, columns, to, first);
-    if (y->end.other || y->end.activation || y->end.followed) finish(&y->end, y->data, to, rows, first, columns);
+    const block_result to = {.y = y->data + item * y->item_stride + u * y->stride + first, .row = y->stride, .rows = rows, .columns = columns,
+                             .bias = y->bias ? y->bias + first : NULL, .add = y->add};
+    multiply_block(&j->kernel, &p, &to);
+    return to;
+}
+
+/* What follows the product. */
+static void end_block(const rows_job *j, const block_result *b)
+{
+    float *row[BF16_BLOCK];
+    for (int64_t r = 0; r < b->rows; r++) row[r] = b->y + r * b->row;
+    finish(&j->y->end, j->y->data, row, b->rows, 0, b->columns);
 }
 
 static void rows_task(const rows_job *j, int64_t task, half *block)
@@ -207,11 +214,15 @@ static void rows_task(const rows_job *j, int64_t task, half *block)
     const piece group = piece_of(groups, j->p.blocks, at % j->p.blocks), panels = piece_of(ceil_div(j->N, BF16_BLOCK), shares, task % shares);
     const int64_t end = group.end * BF16_BLOCK < j->p.U ? group.end * BF16_BLOCK : j->p.U;
     round_rows(j->x, &j->p, item, (piece){group.begin * BF16_BLOCK, end}, block);
+    block_result last = {0}; /* is ended one block later: the tiles' results are not there at once */
     for (int64_t n = panels.begin; n < panels.end; n++)
         for (int64_t g = group.begin; g < group.end; g++) {
             const int64_t u = g * BF16_BLOCK, rows = end - u < BF16_BLOCK ? end - u : BF16_BLOCK;
-            multiply_group(j, block + (g - group.begin) * BF16_BLOCK * j->p.row, item * j->p.U + u, rows, n);
+            const block_result now = multiply_group(j, block + (g - group.begin) * BF16_BLOCK * j->p.row, item, u, rows, n);
+            if (j->ends && last.y) end_block(j, &last);
+            last = now;
         }
+    if (j->ends && last.y) end_block(j, &last);
 }
 
 size_t gemm_rows_bf16_scratch(const matrix *x, int64_t N, int threads)
@@ -222,7 +233,8 @@ size_t gemm_rows_bf16_scratch(const matrix *x, int64_t N, int threads)
 
 void gemm_rows_bf16(const matrix *x, const weights *w, const result *y, int threads, float *scratch)
 {
-    rows_job j = {.x = x, .y = y, .p = plan_rows(x, w->N, threads), .N = w->N, .kernel = bf16_kernel_for(nn_onednn_bf16())};
+    rows_job j = {.x = x, .y = y, .p = plan_rows(x, w->N, threads), .N = w->N, .kernel = bf16_kernel_for(nn_onednn_bf16()),
+                  .ends = y->end.other || y->end.activation || y->end.followed};
     const int64_t panels = ceil_div(w->N, BF16_BLOCK), tasks = j.p.items * j.p.blocks * j.p.shares;
     half *packed = (half *)(((uintptr_t)scratch + 63) / 64 * 64), *block = packed + panels * j.p.depth * BF16_BLOCK;
     j.panel_values = j.p.depth * BF16_BLOCK;
@@ -268,7 +280,6 @@ void gemm_tiles_bf16(const float *left, int64_t M, int64_t row_step, int64_t ste
 {
     const bf16_kernel kernel = bf16_kernel_for(nn_onednn_bf16());
     const int64_t K = w->outer * w->inner, depth = whole_steps(K);
-    float sum[BF16_BLOCK * BF16_BLOCK] __attribute__((aligned(64)));
     bf16_product p = {.b_pair = 2 * BF16_BLOCK, .outer = 1, .inner = depth / BF16_STEP, .b_inner = BF16_STEP * BF16_BLOCK};
     half *a = (half *)scratch, *panel = a + 2 * floats_of(ceil_div(M, BF16_BLOCK) * BF16_BLOCK * (depth + PAD));
     round_left(left, M, K, row_step, step, &p, a);
@@ -280,13 +291,11 @@ void gemm_tiles_bf16(const float *left, int64_t M, int64_t row_step, int64_t ste
         p.b[0] = panel;
         p.b[1] = columns > BF16_TILE ? panel + BF16_STEP : NULL;
         for (int64_t r = 0; r < M; r += BF16_BLOCK) {
-            float *to[BF16_BLOCK];
             const int64_t rows = M - r < BF16_BLOCK ? M - r : BF16_BLOCK;
+            const block_result to = {.y = y->data + r * y->stride + n, .row = y->stride, .rows = rows, .columns = columns, .add = y->add};
             p.a[0] = a + r / BF16_TILE * tile;
             p.a[1] = rows > BF16_TILE ? p.a[0] + tile : NULL;
-            for (int64_t i = 0; i < rows; i++) to[i] = y->data + (r + i) * y->stride;
-            kernel.multiply(&p, false, sum);
-            put_sums(sum, NULL, y->add, rows, columns, to, n);
+            multiply_block(&kernel, &p, &to);
         }
     }
     kernel.end();

@@ -2,33 +2,52 @@
 /*
  * Gradients of weights with operands rounded to bf16: dw[n][tap, channel] = sum over u of dy[u][n] x[u stride + tap dilation - left][channel].
  *
- * The depth of this product is time. A chunk of it is brought into the second-level cache: dy turned into left tiles, x as pairs of values that
- * are a stride apart, [pair][16 channels][2]. A tap shifts where the pairs begin, so that all taps read one copy of x for each of the 2 stride
- * beginnings of a pair: no window is written out. Sums stay in the cache over the chunks; threads share the chunks, each with sums of its own,
- * which are added at the end in fixed order.
+ * The depth of this product is time. First both sides are rounded: dy turned into left tiles, x as pairs of values that are a stride apart,
+ * [pair][16 channels][2]. A tap shifts where the pairs begin, so that all taps read one copy of x for each of the 2 stride beginnings of a pair:
+ * no window is written out. Then every thread takes blocks of dw whose sums stay in its second-level cache while the depth passes in runs.
+ * Where dw has fewer blocks than there are threads, the depth is shared out too, and what the parts found is added in fixed order.
  */
 #include "nn/onednn/bf16.h"
 
 #if PCLR_BF16
 
 enum {
-    CACHE = 1 << 19, /* bytes of a chunk */
-    PARTS = 4        /* most threads that share the rows, as in gemm.c */
+    RUN = 16,          /* steps of depth that a block's operands stay in the cache for */
+    MOST_TWOS = 8,     /* pairs of tiles of n ... */
+    MOST_COLUMNS = 16, /* ... and of columns in a block: 512 KB of sums */
+    PARTS = 4          /* most shares of the depth */
 };
 
 typedef struct weights_plan {
-    window_rows w;             /* rows that stand in memory are windows of one tap */
-    int64_t items, N;
+    window_rows w; /* rows that stand in memory are windows of one tap */
+    int64_t items, N, steps;                      /* of an item */
     int64_t n_tiles, channel_tiles, column_tiles; /* of 16 */
-    int64_t most_items, most_steps, cuts;         /* of a chunk; chunks of an item */
-    int64_t beginnings, low, pairs;               /* copies of x; pair 0 of a copy begins 2 stride low after the chunk's first row; pairs of an item */
-    int64_t chunks, parts, groups;
+    int64_t beginnings, low, pairs; /* copies of x; pair 0 of a copy begins 2 stride low after the item's first row; pairs of an item */
+    int64_t runs, run_items, cuts;  /* runs of depth: of whole items, or `cuts` of an item */
+    int64_t twos, columns;          /* pairs of tiles */
+    int64_t n_blocks, column_blocks, parts;
     int64_t left_values, copy_values, sums;
 } weights_plan;
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
     return a >= 0 ? a / b : -ceil_div(-a, b);
+}
+
+/* Blocks of dw: small enough for the cache, and as many for every thread where that is possible. */
+static void plan_blocks(weights_plan *p, int threads)
+{
+    p->twos = ceil_div(p->n_tiles, 2);
+    p->columns = ceil_div(p->column_tiles, 2);
+    p->n_blocks = ceil_div(p->twos, MOST_TWOS);
+    p->column_blocks = ceil_div(p->columns, MOST_COLUMNS);
+    while (p->n_blocks * p->column_blocks % threads != 0 && p->n_blocks * p->column_blocks < 4 * threads && p->column_blocks < p->columns)
+        p->column_blocks++;
+    while (p->n_blocks * p->column_blocks < threads && p->n_blocks < p->twos) p->n_blocks++;
+    p->parts = threads / (p->n_blocks * p->column_blocks);
+    p->parts = p->parts > PARTS ? PARTS : p->parts < 1 ? 1 : p->parts;
+    if (p->parts > p->runs) p->parts = p->runs;
+    p->sums = p->twos * p->columns * BF16_BLOCK * BF16_BLOCK;
 }
 
 static weights_plan plan_weights(const matrix *x, int64_t N, int threads)
@@ -42,92 +61,64 @@ static weights_plan plan_weights(const matrix *x, int64_t N, int threads)
     p.channel_tiles = ceil_div(p.w.I, BF16_TILE);
     p.column_tiles = p.w.K * p.channel_tiles;
     p.beginnings = p.w.K == 1 ? 1 : 2 * p.w.stride;
-    /* The chunk: rows so that both sides fit, several items when they are short. */
-    const int64_t row_bytes = 2 * BF16_TILE * (p.n_tiles + p.beginnings * p.channel_tiles), steps = ceil_div(p.w.U, BF16_STEP);
-    int64_t rows = CACHE / row_bytes / BF16_STEP;
-    if (rows < 4) rows = 4;
-    p.cuts = ceil_div(steps, rows);
-    p.most_items = p.cuts > 1 ? 1 : rows / steps;
-    /* as many chunks for every part, where there are rows enough */
-    p.parts = threads < PARTS ? threads : PARTS;
-    const int64_t even = ceil_div(ceil_div(p.items, p.most_items) * p.cuts, p.parts) * p.parts;
-    if (p.cuts == 1) p.most_items = ceil_div(p.items, even);
-    if (p.items == 1) p.cuts = even < steps ? even : steps;
-    p.most_steps = ceil_div(steps, p.cuts);
-    p.chunks = p.cuts * ceil_div(p.items, p.most_items);
+    p.steps = ceil_div(p.w.U, BF16_STEP);
     p.low = floor_div(-p.w.left, 2 * p.w.stride);
-    p.pairs = floor_div((p.w.K - 1) * p.w.dilation - p.w.left, 2 * p.w.stride) - p.low + p.most_steps * BF16_TILE;
-    if (p.parts > p.chunks) p.parts = p.chunks;
-    p.groups = ceil_div(threads, p.parts);
-    if (p.groups > ceil_div(p.n_tiles, 2)) p.groups = ceil_div(p.n_tiles, 2);
-    p.left_values = p.n_tiles * p.most_items * p.most_steps * BF16_TILE * BF16_STEP;
-    p.copy_values = p.channel_tiles * p.most_items * p.pairs * BF16_STEP;
-    p.sums = ceil_div(p.n_tiles, 2) * ceil_div(p.column_tiles, 2) * BF16_BLOCK * BF16_BLOCK;
+    p.pairs = floor_div((p.w.K - 1) * p.w.dilation - p.w.left, 2 * p.w.stride) - p.low + p.steps * BF16_TILE;
+    p.cuts = ceil_div(p.steps, RUN);
+    p.run_items = p.cuts > 1 ? 1 : RUN / p.steps;
+    p.runs = ceil_div(p.items, p.run_items) * p.cuts;
+    p.left_values = p.n_tiles * p.items * p.steps * BF16_TILE * BF16_STEP;
+    p.copy_values = p.channel_tiles * p.items * p.pairs * BF16_STEP;
+    plan_blocks(&p, threads);
     return p;
-}
-
-/* Values of bf16 that a task needs. */
-static int64_t task_values(const weights_plan *p)
-{
-    return p->left_values + p->beginnings * p->copy_values;
 }
 
 size_t gemm_weights_bf16_scratch(const matrix *x, int64_t N, int threads)
 {
     const weights_plan p = plan_weights(x, N, threads);
-    return (size_t)(p.parts * p.sums + p.parts * p.groups * ceil_div(task_values(&p), 32) * 16 + 16);
+    return (size_t)(p.parts * p.sums + (p.left_values + p.beginnings * p.copy_values) / 2 + 16);
 }
 
-/* A chunk: rows [begin, begin + 32 steps) of `items` items from `item` on; the last ones lie beyond U. */
-typedef struct chunk {
-    int64_t item, items, begin, steps;
-} chunk;
+/* ---- both sides, rounded ---- */
 
-static chunk chunk_of(const weights_plan *p, int64_t k)
+/* A step of dy, turned, to its place in [tile of n][item][step][16][32]. */
+static void turn_step(const weights_plan *p, const float *dy, int64_t dy_stride, int64_t item, int64_t step, half *left)
 {
-    const int64_t item = k / p->cuts * p->most_items, left = p->items - item;
-    const piece steps = piece_of(ceil_div(p->w.U, BF16_STEP), p->cuts, k % p->cuts);
-    return (chunk){item, left < p->most_items ? left : p->most_items, steps.begin * BF16_STEP, steps.end - steps.begin};
+    const int64_t u = step * BF16_STEP;
+    const float *from = dy + (item * p->w.U + u) * dy_stride;
+    half *to = left + (item * p->steps + step) * BF16_TILE * BF16_STEP;
+    for (int64_t t = 0; t < p->n_tiles; t++, to += p->items * p->steps * BF16_TILE * BF16_STEP)
+        bf16_turned(from + t * BF16_TILE, dy_stride, p->w.U - u, p->N - t * BF16_TILE, to);
 }
 
-/* dy turned: [tile of n][item][step][16][32]; tiles of n [tiles.begin, tiles.end) */
-static void turn_left(const weights_plan *p, const chunk *c, const float *dy, int64_t dy_stride, piece tiles, half *to)
+/* {even[i], odd[i]}, either of which may lie outside of the signal. */
+static void pair_values(const float *even, const float *odd, int64_t i, int64_t count, half *to)
 {
-    for (int64_t t = tiles.begin; t < tiles.end; t++)
-        for (int64_t b = 0; b < c->items; b++)
-            for (int64_t s = 0; s < c->steps; s++, to += BF16_TILE * BF16_STEP) {
-                const int64_t u = c->begin + s * BF16_STEP;
-                bf16_turned(dy + ((c->item + b) * p->w.U + u) * dy_stride + t * BF16_TILE, dy_stride, p->w.U - u, p->N - t * BF16_TILE, to);
-            }
+    if (even)
+        bf16_pairs(even + i, odd ? odd + i : NULL, NULL, count, to);
+    else if (odd) {
+        bf16_pairs(odd + i, NULL, NULL, count, to);
+        for (int k = 0; k < BF16_STEP; k += 2) {
+            to[k + 1] = to[k];
+            to[k] = 0;
+        }
+    } else {
+        memset(to, 0, BF16_STEP * sizeof *to);
+    }
 }
 
-static const float *time_of(const window_rows *w, const float *item, int64_t t)
-{
-    return t >= 0 && t < w->T ? item + t * w->x_stride : NULL;
-}
-
-/* x as pairs: [tile of channels][item][pair][16][2], for pairs that begin at `beginning` */
-static void pair_copy(const weights_plan *p, const chunk *c, const float *x, int64_t beginning, half *to)
+/* Pairs [begin, end) of an item of one copy, to their place in [tile of channels][item][pair][16][2]. `first`: when pair 0 begins. */
+static void pair_run(const weights_plan *p, const float *x, int64_t item, int64_t first, piece pairs, half *copy)
 {
     const window_rows *w = &p->w;
-    const int64_t apart = 2 * w->stride, pairs = p->pairs - (p->most_steps - c->steps) * BF16_TILE;
-    const int64_t first = w->stride * c->begin + beginning + apart * p->low;
-    for (int64_t i = 0; i < w->I; i += BF16_TILE)
-        for (int64_t b = 0; b < c->items; b++) {
-            const float *item = x + (c->item + b) * w->T * w->x_stride;
-            for (int64_t j = 0; j < pairs; j++, to += BF16_STEP) {
-                const float *even = time_of(w, item, first + apart * j), *odd = time_of(w, item, first + apart * j + w->stride);
-                if (even)
-                    bf16_pairs(even + i, odd ? odd + i : NULL, NULL, w->I - i, to);
-                else if (odd) {
-                    bf16_pairs(odd + i, NULL, NULL, w->I - i, to);
-                    for (int k = 0; k < BF16_STEP; k += 2) {
-                        to[k + 1] = to[k];
-                        to[k] = 0;
-                    }
-                } else
-                    memset(to, 0, BF16_STEP * sizeof *to);
-            }
+    const int64_t apart = 2 * w->stride;
+    const float *from = x + item * w->T * w->x_stride;
+    half *to = copy + item * p->pairs * BF16_STEP;
+    for (int64_t i = 0; i < w->I; i += BF16_TILE, to += p->items * p->pairs * BF16_STEP)
+        for (int64_t j = pairs.begin; j < pairs.end; j++) {
+            const int64_t even = first + apart * j, odd = even + w->stride;
+            pair_values(even >= 0 && even < w->T ? from + even * w->x_stride : NULL, odd >= 0 && odd < w->T ? from + odd * w->x_stride : NULL, i,
+                        w->I - i, to + j * BF16_STEP);
         }
 }
 
@@ -141,46 +132,74 @@ static bool is_used(const window_rows *w, int64_t beginning)
     return false;
 }
 
-/* The first right tile of a tile of columns. */
-static const half *right_tile(const weights_plan *p, const chunk *c, const half *copies, int64_t column)
+static void round_sides(const weights_plan *p, const float *x, const float *dy, int64_t dy_stride, half *left, half *copies, int threads)
 {
-    const int64_t apart = 2 * p->w.stride, pairs = p->pairs - (p->most_steps - c->steps) * BF16_TILE;
-    const int64_t q = column / p->channel_tiles * p->w.dilation - p->w.left, m = floor_div(q, apart), beginning = q - m * apart;
-    if (column >= p->column_tiles) return NULL;
-    return copies + (p->beginnings == 1 ? 0 : beginning) * p->copy_values +
-           (column % p->channel_tiles * c->items * pairs + m - p->low) * BF16_STEP;
-}
-
-static void multiply_chunk(const weights_plan *p, const chunk *c, piece tiles, const half *left, const half *copies, bool add, float *sums,
-                           const bf16_kernel *kernel)
-{
-    const int64_t in_tile = c->items * c->steps * BF16_TILE * BF16_STEP, pairs = p->pairs - (p->most_steps - c->steps) * BF16_TILE;
-    bf16_product q = {.a_row = BF16_STEP, .b_pair = BF16_STEP, .outer = c->items, .inner = c->steps,
-                      .a_outer = c->steps * BF16_TILE * BF16_STEP, .a_inner = BF16_TILE * BF16_STEP,
-                      .b_outer = pairs * BF16_STEP, .b_inner = BF16_TILE * BF16_STEP};
-    for (int64_t column = 0; column < p->column_tiles; column += 2) {
-        q.b[0] = right_tile(p, c, copies, column);
-        q.b[1] = right_tile(p, c, copies, column + 1);
-        for (int64_t t = tiles.begin; t < tiles.end; t += 2) {
-            q.a[0] = left + (t - tiles.begin) * in_tile;
-            q.a[1] = t + 1 < tiles.end ? q.a[0] + in_tile : NULL;
-            kernel->multiply(&q, add, sums + (t / 2 * ceil_div(p->column_tiles, 2) + column / 2) * BF16_BLOCK * BF16_BLOCK);
+    const int64_t base = 2 * p->w.stride * p->low, runs = ceil_div(p->pairs, BF16_TILE);
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < p->items * p->steps; k++) turn_step(p, dy, dy_stride, k / p->steps, k % p->steps, left);
+        for (int64_t b = 0; b < p->beginnings; b++) {
+            const int64_t first = base + (p->beginnings == 1 ? -p->w.left - base : b);
+            if (p->beginnings > 1 && !is_used(&p->w, b)) continue;
+#pragma omp for schedule(static) nowait
+            for (int64_t k = 0; k < p->items * runs; k++)
+                pair_run(p, x, k / runs, first, piece_of(p->pairs, runs, k % runs), copies + b * p->copy_values);
         }
     }
 }
 
-/* Row n of dw += all parts' sums. */
-static void add_row(const weights_plan *p, int64_t n, const float *sums, float *dw)
+/* ---- blocks of dw ---- */
+
+/* The right tile of the first step of the first item, for a tile of columns; NULL beyond the last. */
+static const half *right_tile(const weights_plan *p, const half *copies, int64_t column)
 {
-    const int64_t pairs = ceil_div(p->column_tiles, 2), row = n % BF16_BLOCK * BF16_BLOCK;
-    for (int64_t column = 0; column < p->column_tiles; column++) {
-        const int64_t i = column % p->channel_tiles * BF16_TILE, count = p->w.I - i < BF16_TILE ? p->w.I - i : BF16_TILE;
-        const float *from = sums + (n / BF16_BLOCK * pairs + column / 2) * BF16_BLOCK * BF16_BLOCK + row + column % 2 * BF16_TILE;
-        float *to = dw + column / p->channel_tiles * p->w.I + i;
-        for (int64_t k = 0; k < count; k++) {
-            float total = from[k];
-            for (int64_t part = 1; part < p->parts; part++) total += from[part * p->sums + k];
-            to[k] += total;
+    const int64_t apart = 2 * p->w.stride, q = column / p->channel_tiles * p->w.dilation - p->w.left, m = floor_div(q, apart);
+    if (column >= p->column_tiles) return NULL;
+    return copies + (p->beginnings == 1 ? 0 : q - m * apart) * p->copy_values +
+           (column % p->channel_tiles * p->items * p->pairs + m - p->low) * BF16_STEP;
+}
+
+static void multiply_run(const weights_plan *p, int64_t run, piece twos, piece columns, const half *left, const half *copies, bool add,
+                         float *sums, const bf16_kernel *kernel)
+{
+    const int64_t item = run / p->cuts * p->run_items, rest = p->items - item, in_tile = p->items * p->steps * BF16_TILE * BF16_STEP;
+    const piece steps = piece_of(p->steps, p->cuts, run % p->cuts);
+    bf16_product q = {.a_row = BF16_STEP, .b_pair = BF16_STEP, .outer = rest < p->run_items ? rest : p->run_items, .inner = steps.end - steps.begin,
+                      .a_outer = p->steps * BF16_TILE * BF16_STEP, .a_inner = BF16_TILE * BF16_STEP,
+                      .b_outer = p->pairs * BF16_STEP, .b_inner = BF16_TILE * BF16_STEP};
+    const int64_t a = item * q.a_outer + steps.begin * q.a_inner, b = item * q.b_outer + steps.begin * q.b_inner;
+    for (int64_t c = columns.begin; c < columns.end; c++) {
+        const half *right[2] = {right_tile(p, copies, 2 * c), right_tile(p, copies, 2 * c + 1)};
+        q.b[0] = right[0] + b;
+        q.b[1] = right[1] ? right[1] + b : NULL;
+        for (int64_t t = twos.begin; t < twos.end; t++) {
+            float *sum = sums + (t * p->columns + c) * BF16_BLOCK * BF16_BLOCK;
+            q.a[0] = left + 2 * t * in_tile + a;
+            q.a[1] = 2 * t + 1 < p->n_tiles ? q.a[0] + in_tile : NULL;
+            kernel->multiply(&q, add ? sum : NULL, BF16_BLOCK, sum, BF16_BLOCK);
+        }
+    }
+}
+
+NN_CLONES static void add_sixteen(float *to, const float *from)
+{
+    for (int k = 0; k < BF16_TILE; k++) to[k] += from[k];
+}
+
+/* A block of 32 x 32 sums, those of all parts, added to dw. */
+static void add_block(const weights_plan *p, int64_t two, int64_t column, const float *sums, float *dw)
+{
+    float *sum = (float *)(uintptr_t)sums + (two * p->columns + column) * BF16_BLOCK * BF16_BLOCK;
+    for (int64_t tile = 2 * column; tile < 2 * column + 2 && tile < p->column_tiles; tile++) {
+        const int64_t i = tile % p->channel_tiles * BF16_TILE, left = p->w.I - i, count = left < BF16_TILE ? left : BF16_TILE;
+        for (int64_t r = 0; r < BF16_BLOCK && two * BF16_BLOCK + r < p->N; r++) {
+            float *total = sum + r * BF16_BLOCK + tile % 2 * BF16_TILE, *to = dw + ((two * BF16_BLOCK + r) * p->w.K + tile / p->channel_tiles) * p->w.I + i;
+            for (int64_t part = 1; part < p->parts; part++) add_sixteen(total, total + part * p->sums);
+            if (count == BF16_TILE)
+                add_sixteen(to, total);
+            else
+                for (int64_t k = 0; k < count; k++) to[k] += total[k];
         }
     }
 }
@@ -189,26 +208,25 @@ void gemm_weights_bf16(const matrix *x, const float *dy, int64_t dy_stride, int6
 {
     const weights_plan p = plan_weights(x, N, threads);
     const bf16_kernel kernel = bf16_kernel_for(nn_onednn_bf16());
-    const int64_t own = ceil_div(task_values(&p), 32) * 32;
+    const int64_t blocks = p.n_blocks * p.column_blocks;
     float *sums = (float *)(((uintptr_t)scratch + 63) / 64 * 64);
-    half *scratches = (half *)(sums + p.parts * p.sums);
+    half *left = (half *)(sums + p.parts * p.sums), *copies = left + p.left_values;
+    round_sides(&p, x->data, dy, dy_stride, left, copies, threads);
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t task = 0; task < p.parts * p.groups; task++) {
-        const piece chunks = piece_of(p.chunks, p.parts, task / p.groups), twos = piece_of(ceil_div(p.n_tiles, 2), p.groups, task % p.groups);
-        const piece tiles = {2 * twos.begin, 2 * twos.end < p.n_tiles ? 2 * twos.end : p.n_tiles};
-        half *left = scratches + task * own, *copies = left + p.left_values;
+    for (int64_t task = 0; task < p.parts * blocks; task++) {
+        const int64_t block = task % blocks;
+        const piece runs = piece_of(p.runs, p.parts, task / blocks), twos = piece_of(p.twos, p.n_blocks, block % p.n_blocks),
+                    columns = piece_of(p.columns, p.column_blocks, block / p.n_blocks);
         kernel.begin();
-        for (int64_t k = chunks.begin; k < chunks.end; k++) {
-            const chunk c = chunk_of(&p, k);
-            turn_left(&p, &c, dy, dy_stride, tiles, left);
-            for (int64_t b = 0; b < p.beginnings; b++)
-                if (p.beginnings == 1 || is_used(&p.w, b)) pair_copy(&p, &c, x->data, p.beginnings == 1 ? -p.w.left - 2 * p.w.stride * p.low : b, copies + b * p.copy_values);
-            multiply_chunk(&p, &c, tiles, left, copies, k > chunks.begin, sums + task / p.groups * p.sums, &kernel);
-        }
+        for (int64_t run = runs.begin; run < runs.end; run++)
+            multiply_run(&p, run, twos, columns, left, copies, run > runs.begin, sums + task / blocks * p.sums, &kernel);
         kernel.end();
+        for (int64_t k = 0; p.parts == 1 && k < (twos.end - twos.begin) * (columns.end - columns.begin); k++)
+            add_block(&p, twos.begin + k / (columns.end - columns.begin), columns.begin + k % (columns.end - columns.begin), sums, dw);
     }
+    if (p.parts == 1) return;
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t n = 0; n < N; n++) add_row(&p, n, sums, dw + n * x->columns);
+    for (int64_t k = 0; k < p.twos * p.columns; k++) add_block(&p, k / p.columns, k % p.columns, sums, dw);
 }
 
 #endif

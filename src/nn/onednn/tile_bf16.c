@@ -71,16 +71,18 @@ TILES static void tiles_end(void)
 
 /* A function for each number of tiles, so that nothing is asked in the loop. */
 #define TILE_PRODUCT(name, A1, B1)                                                                                                         \
-    TILES static void name(const bf16_product *p, bool add, float *sum)                                                                    \
+    TILES static void name(const bf16_product *p, const float *start, int64_t start_row, float *sum, int64_t row)                          \
     {                                                                                                                                      \
-        const size_t a_row = (size_t)p->a_row * sizeof(half), b_pair = (size_t)p->b_pair * sizeof(half), out = BF16_BLOCK * sizeof *sum;   \
-        float *below = sum + BF16_TILE * BF16_BLOCK;                                                                                       \
-        __asm__ volatile("" : : : "memory");                                                                                               \
-        if (add) {                                                                                                                         \
-            _tile_loadd(0, sum, out);                                                                                                      \
-            if (B1) _tile_loadd(1, sum + BF16_TILE, out);                                                                                  \
-            if (A1) _tile_loadd(2, below, out);                                                                                            \
-            if (A1 && B1) _tile_loadd(3, below + BF16_TILE, out);                                                                          \
+        const size_t a_row = (size_t)p->a_row * sizeof(half), b_pair = (size_t)p->b_pair * sizeof(half);                                   \
+        const size_t in = (size_t)start_row * sizeof *sum, out = (size_t)row * sizeof *sum;                                                \
+        float *below = sum + BF16_TILE * row;                                                                                              \
+        __asm__ volatile("" : : : "memory"); /* gcc 12 does not know that tiles read memory */                                             \
+        if (start) {                                                                                                                       \
+            const float *second = start + BF16_TILE * start_row;                                                                           \
+            _tile_loadd(0, start, in);                                                                                                     \
+            if (B1) _tile_loadd(1, start + BF16_TILE, in);                                                                                 \
+            if (A1) _tile_loadd(2, second, in);                                                                                            \
+            if (A1 && B1) _tile_loadd(3, second + BF16_TILE, in);                                                                          \
         } else {                                                                                                                           \
             _tile_zero(0);                                                                                                                 \
             _tile_zero(1);                                                                                                                 \
@@ -109,12 +111,12 @@ TILE_PRODUCT(tiles_1x2, false, true)
 TILE_PRODUCT(tiles_2x1, true, false)
 TILE_PRODUCT(tiles_2x2, true, true)
 
-static void tiles_multiply(const bf16_product *p, bool add, float *sum)
+static void tiles_multiply(const bf16_product *p, const float *start, int64_t start_row, float *sum, int64_t row)
 {
     if (p->a[1])
-        (p->b[1] ? tiles_2x2 : tiles_2x1)(p, add, sum);
+        (p->b[1] ? tiles_2x2 : tiles_2x1)(p, start, start_row, sum, row);
     else
-        (p->b[1] ? tiles_1x2 : tiles_1x1)(p, add, sum);
+        (p->b[1] ? tiles_1x2 : tiles_1x1)(p, start, start_row, sum, row);
 }
 
 /* ---- vectors ---- */
@@ -125,11 +127,11 @@ static void nothing(void)
 
 /* 8 rows of a left tile times one or two right tiles. */
 #define VECTOR_PRODUCT(name, COUNT)                                                                                                        \
-    VECTORS static void name(const bf16_product *p, const half *left, bool add, float *sum)                                                \
+    VECTORS static void name(const bf16_product *p, const half *left, const float *start, int64_t start_row, float *sum, int64_t row)      \
     {                                                                                                                                      \
         __m512 s[8][COUNT];                                                                                                                \
         _Pragma("GCC unroll 8") for (int r = 0; r < 8; r++) _Pragma("GCC unroll 2") for (int v = 0; v < COUNT; v++) s[r][v] =              \
-            add ? _mm512_loadu_ps(sum + r * BF16_BLOCK + v * BF16_TILE) : _mm512_setzero_ps();                                             \
+            start ? _mm512_loadu_ps(start + r * start_row + v * BF16_TILE) : _mm512_setzero_ps();                                          \
         for (int64_t o = 0; o < p->outer; o++)                                                                                             \
             for (int64_t i = 0; i < p->inner; i++) {                                                                                       \
                 const half *a = left + o * p->a_outer + i * p->a_inner;                                                                    \
@@ -148,17 +150,18 @@ static void nothing(void)
                 }                                                                                                                          \
             }                                                                                                                              \
         _Pragma("GCC unroll 8") for (int r = 0; r < 8; r++) _Pragma("GCC unroll 2") for (int v = 0; v < COUNT; v++)                        \
-            _mm512_storeu_ps(sum + r * BF16_BLOCK + v * BF16_TILE, s[r][v]);                                                               \
+            _mm512_storeu_ps(sum + r * row + v * BF16_TILE, s[r][v]);                                                                      \
     }
 VECTOR_PRODUCT(vectors_1, 1)
 VECTOR_PRODUCT(vectors_2, 2)
 
-static void vectors_multiply(const bf16_product *p, bool add, float *sum)
+static void vectors_multiply(const bf16_product *p, const float *start, int64_t start_row, float *sum, int64_t row)
 {
     for (int eight = 0; eight < 4; eight++) {
         const half *tile = p->a[eight / 2];
         if (!tile) return;
-        (p->b[1] ? vectors_2 : vectors_1)(p, tile + eight % 2 * 8 * p->a_row, add, sum + eight * 8 * BF16_BLOCK);
+        (p->b[1] ? vectors_2 : vectors_1)(p, tile + eight % 2 * 8 * p->a_row, start ? start + eight * 8 * start_row : NULL, start_row,
+                                          sum + eight * 8 * row, row);
     }
 }
 
