@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""physioclr beside PyTorch on one NVIDIA GPU, in one run: gpu.py BUILD [--seconds S] [--rounds N] [-o FILE.json] [NAME...].
+"""physioclr beside PyTorch on one NVIDIA GPU, in one run: gpu.py BUILD [--seconds S] [--rounds N] [-o FILE.json] [--names NAME ...].
 
 Networks as in peer_networks.py; a training step is the copy of a batch from pinned memory, forward, backward and AdamW (fused). PyTorch runs
 eager and compiled (with CUDA graphs), in fp32 (TF32 off in products, as this engine computes) and under bf16 autocast; the faster of both counts.
@@ -79,15 +79,16 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--batch", type=int, nargs="*", default=[32, 256])
+    parser.add_argument("--precision", nargs="*", default=["bf16", "fp32"])
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("-o", "--output", type=pathlib.Path)
-    parser.add_argument("names", nargs="*", default=ENCODERS)
+    parser.add_argument("--names", nargs="*", default=ENCODERS)
     o = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     rows = []
     print(torch.cuda.get_device_name(), torch.__version__, flush=True)
-    for precision in ["bf16", "fp32"]:
+    for precision in o.precision:
         bf16 = precision == "bf16"
         most = peak(bf16)
         print(f"peak {precision}: {most:.0f} GFLOP/s", flush=True)

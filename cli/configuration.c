@@ -27,6 +27,10 @@ static int fill(cli_context *c, const char *before, pclr_config *config)
         int status = set_one(c, config, setting[k]);
         if (status != CLI_DONE) return status;
     }
+    const char *device = cli_text(c, "device");
+    const bool gpu = device && strcmp(device, "cuda") == 0;
+    if (device && !gpu && strcmp(device, "cpu") != 0) return cli_usage(c, "--device %s: expected cpu or cuda", device);
+    if (device && pclr_config_set(config, "train.backend", gpu ? "cuda" : "auto", &error) != PCLR_OK) return cli_fail(c, &error);
     if (cli_threads(c) > 0) {
         char number[16];
         snprintf(number, sizeof number, "%d", cli_threads(c));

@@ -11,6 +11,10 @@
      .type = CLI_TEXT,                                                                                                                     \
      .argument = "FILE.yaml",                                                                                                              \
      .help = "settings; keys and defaults: physioclr pretrain --keys"},                                                                    \
+    {.name = "device",                                                                                                                     \
+     .type = CLI_TEXT,                                                                                                                     \
+     .argument = "cpu|cuda",                                                                                                               \
+     .help = "where to train: the processor, or an NVIDIA GPU (as train.backend says)"},                                                   \
     {                                                                                                                                      \
         .name = "set", .letter = 's', .type = CLI_LIST, .argument = "KEY=VALUE",                                                           \
         .help = "one setting, over the file's; may be given several times"                                                                 \

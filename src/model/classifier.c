@@ -117,7 +117,7 @@ pclr_status model_weights_save(nn_params *params, const char *prefix, const char
         if (strncmp(p->name, prefix, strlen(prefix)) != 0) continue;
         char *name = NULL;
         TRY(mem_printf(&name, error, "%s%s", file_prefix, p->name));
-        pclr_status status = st_writer_add(w, name, "F32", p->shape, p->value, error);
+        pclr_status status = st_writer_add(w, name, "F32", p->shape, nn_parameter_read(p), error);
         mem_free(name);
         if (status != PCLR_OK) return status;
     }
@@ -141,7 +141,7 @@ static pclr_status load_one(nn_parameter *p, const char *name, const st_file *f,
         return error_set(error, PCLR_E_FORMAT,
                          "tensor %s: found %s with %lld values, expected F32 with %lld; the file's architecture differs", name, t.dtype,
                          (long long)nn_shape_size(t.shape), (long long)nn_shape_size(p->shape));
-    memcpy(p->value, t.data, t.bytes);
+    memcpy(nn_parameter_write(p), t.data, t.bytes);
     return PCLR_OK;
 }
 

@@ -20,10 +20,10 @@ static void copy_values(nn_params *params, float *to, const float *from)
         nn_parameter *p = nn_params_at(params, k);
         size_t size = (size_t)nn_shape_size(p->shape);
         if (from) {
-            memcpy(p->value, from, size * sizeof(float));
+            memcpy(nn_parameter_write(p), from, size * sizeof(float));
             from += size;
         } else {
-            memcpy(to, p->value, size * sizeof(float));
+            memcpy(to, nn_parameter_read(p), size * sizeof(float));
             to += size;
         }
     }
@@ -53,8 +53,9 @@ void average_update(average *a)
     float part = (float)(1.0 - decay), *mean = a->mean;
     for (size_t k = 0; k < nn_params_count(a->params); k++) {
         const nn_parameter *p = nn_params_at(a->params, k);
+        const float *value = nn_parameter_read(p);
         int64_t size = nn_shape_size(p->shape);
-        for (int64_t i = 0; i < size; i++) mean[i] += part * (p->value[i] - mean[i]);
+        for (int64_t i = 0; i < size; i++) mean[i] += part * (value[i] - mean[i]);
         mean += size;
     }
 }

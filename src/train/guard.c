@@ -13,8 +13,8 @@ static size_t copy_buffers(guard *g, bool restore)
         nn_parameter *p = nn_params_at(g->params, k);
         size_t size = (size_t)nn_shape_size(p->shape);
         if (!p->init.buffer) continue;
-        if (g->kept && restore) memcpy(p->value, g->kept + at, size * sizeof(float));
-        if (g->kept && !restore) memcpy(g->kept + at, p->value, size * sizeof(float));
+        if (g->kept && restore) memcpy(nn_parameter_write(p), g->kept + at, size * sizeof(float));
+        if (g->kept && !restore) memcpy(g->kept + at, nn_parameter_read(p), size * sizeof(float));
         at += size;
     }
     return at;

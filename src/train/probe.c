@@ -148,14 +148,15 @@ static pclr_status fill_head(probe *p, pclr_error *error)
     size_t classes = p->d.task.labels->classes;
     if (!weight || !bias || nn_shape_size(weight->shape) != (int64_t)(classes * p->width))
         return error_set(error, PCLR_E_UNSUPPORTED, "probe: the classifier's head has another shape than the regression");
+    float *weights = nn_parameter_write(weight), *biases = nn_parameter_write(bias);
     for (size_t c = 0; c < classes; c++) {
         double shift = p->best_bias[c];
         for (size_t k = 0; k < p->width; k++) {
             double w = p->best_weight[c * p->width + k] / p->scale[k];
-            weight->value[c * p->width + k] = (float)w;
+            weights[c * p->width + k] = (float)w;
             shift -= w * p->centre[k];
         }
-        bias->value[c] = (float)shift;
+        biases[c] = (float)shift;
     }
     return PCLR_OK;
 }

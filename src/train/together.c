@@ -37,7 +37,7 @@ pclr_status together_weights(pclr_world *world, nn_params *params, pclr_error *e
     if (pclr_world_size(world) == 1) return PCLR_OK;
     for (size_t k = 0; k < nn_params_count(params); k++) {
         const nn_parameter *p = nn_params_at(params, k);
-        hash = join(hash, p->value, (size_t)nn_shape_size(p->shape) * sizeof(float));
+        hash = join(hash, nn_parameter_read(p), (size_t)nn_shape_size(p->shape) * sizeof(float));
     }
     return world_same(world, hash, "a weight", error);
 }
