@@ -36,9 +36,6 @@ typedef struct backend_entry {
     nn_bf16_units (*bf16)(void);               /* NULL: computes in its own elements alone */
 } backend_entry;
 
-/* Whether precision "auto" takes bf16 where the processor has units for tiles of it: once it is shown to train as well. */
-enum { AUTO_TAKES_BF16 = 0 };
-
 /* In order of preference for "auto". */
 static const backend_entry entries[] = {
 #ifdef PCLR_HAVE_ONEDNN
@@ -112,7 +109,7 @@ pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pcl
     if (wanted && units == NN_BF16_NONE)
         return error_set(error, PCLR_E_UNSUPPORTED,
                          "precision bf16: this processor has no bf16 units (it needs AVX512_BF16 or AMX-BF16); use precision \"fp32\" or \"auto\"");
-    backend->bf16 = wanted || (automatic && AUTO_TAKES_BF16 && units == NN_BF16_TILES);
+    backend->bf16 = wanted || (automatic && units == NN_BF16_TILES);
     return PCLR_OK;
 }
 
