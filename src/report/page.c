@@ -40,15 +40,16 @@ static const char style[] =
     ".note{background:#fff7e0;border-left:4px solid #e0a800;padding:.4rem .9rem;margin:.8rem 0;font-size:.9rem;overflow-wrap:anywhere}"
     ".note ul{margin:.2rem 0;padding-left:1.1rem}\n"
     ".ecg{width:100%;height:auto;border:1px solid "
-    "#e4c9c5;min-width:560px}pre{background:#f5f6f8;padding:.7rem;overflow-x:auto;font-size:.8rem;"
+    "#e4c9c5;mix-blend-mode:multiply}pre{background:#f5f6f8;padding:.7rem;overflow-x:auto;font-size:.8rem;"
     "white-space:pre-wrap;overflow-wrap:anywhere}details{margin:.5rem 0}summary{cursor:pointer;color:#0b5cad}\n"
     /* A shadow at the side to which a table goes on; it is covered where the table ends. */
     ".scroll{background:linear-gradient(to right,#fff 50%,#fff0) 0 0/2rem 100% no-repeat local,linear-gradient(to left,#fff 50%,#fff0) "
     "100% "
     "0/2rem 100% no-repeat local,linear-gradient(to right,#0003,#0000) 0 0/.5rem 100% no-repeat scroll,linear-gradient(to "
     "left,#0003,#0000) 100% 0/.5rem 100% no-repeat scroll}\n"
-    /* Phones: systems by their colour alone, a forest row in two lines, intervals below their value. */
-    "@media(max-width:600px){body{padding:.7rem;font-size:15px}table{font-size:.8rem}th,td{padding:.2rem .35rem}.card{max-width:none}"
+    /* Phones: ECG paper in its own size, to be moved sideways; systems by their colour alone, a forest row in two lines, intervals below
+       their value. */
+    "@media(max-width:600px){.ecg{width:var(--paper)}body{padding:.7rem;font-size:15px}table{font-size:.8rem}th,td{padding:.2rem .35rem}.card{max-width:none}"
     ".narrow{font-size:.72rem}.narrow th,.narrow td{padding:.2rem}.narrow i{display:block}td.name "
     ".sys{display:none}th.name{font-size:0}.narrow thead th{white-space:normal}"
     ".forest thead{display:none}.forest,.forest tbody{display:block}.forest tr{display:grid;grid-template-columns:1fr 9.6rem;"
@@ -60,7 +61,7 @@ static const char style[] =
     "body{font-size:9.5pt;max-width:none;padding:0}p,li{max-width:none}h2,h3,h4,.dim,.legend{break-after:avoid}.chart,.card,figure,tr,"
     ".example,.confusion,.heat{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}.scroll{overflow:visible;background:none}"
     "table{font-size:8pt}th,td{padding:.15rem .35rem}td i{white-space:nowrap}.stack{font-size:7pt}.stack th,.stack td{padding:.1rem "
-    ".2rem}.wraps td{white-space:normal}.ecg{min-width:0}.heats{display:block}.many{font-size:6.5pt}.many td,.many "
+    ".2rem}.wraps td{white-space:normal}.heats{display:block}.many{font-size:6.5pt}.many td,.many "
     "th{padding:.1rem}.many td{min-width:0}pre{font-size:7pt}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
     "</style>\n";
 
@@ -154,7 +155,7 @@ pclr_status page_plot(text *out, const pclr_record *record, const pclr_fiducials
     size_t size = 0;
     TRY(paper_layout(&page, record, fiducials, options, error));
     TRY(paper_svg(&page, &svg, &size, error));
-    text_add(out, "<div class=scroll><img class=ecg alt='ECG of ");
+    text_add(out, "<div class=scroll><img class=ecg style='--paper:%.0fmm' alt='ECG of ", page.width);
     html_escape(out, record->id);
     text_add(out, "' src='data:image/svg+xml;base64,");
     add_base64(out, svg, size);

@@ -12,6 +12,7 @@
 
 #include "folder.h"
 #include "made.h"
+#include "record/formats/bytes.h"
 #include "record/record.h"
 
 /* ---- HDF5 tracings ---- */
@@ -227,11 +228,31 @@ static void reads_scp_with_all_its_coding(void **state)
     pclr_record_destroy(&r);
 }
 
+/* Bimodal compression keeps every fourth sample between the beats: read as if it were not there, it would give wrong times. */
+static void refuses_bimodal_scp_by_name(void **state)
+{
+    uint8_t data[4096] = {0};
+    pclr_record *r = NULL;
+    pclr_error error = {0};
+    size_t size = put_scp(data), rhythm = (size_t)le_u32(data + SCP_POINTERS + 60 + 6) - 1;
+
+    (void)state;
+    data[rhythm + 16 + 5] = 1;
+    FILE *f = fopen(in_folder("bimodal.scp"), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, size, f), size);
+    fclose(f);
+    assert_int_equal(pclr_record_read(&r, in_folder("bimodal.scp"), NULL, &error), PCLR_E_UNSUPPORTED);
+    assert_null(r);
+    assert_non_null(strstr(error.message, "bimodal.scp: section 6: bimodal compression"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_tracings_without_their_padding),
         cmocka_unit_test(reads_scp_with_all_its_coding),
+        cmocka_unit_test(refuses_bimodal_scp_by_name),
     };
     return cmocka_run_group_tests(tests, folder_set_up, folder_tear_down);
 }
