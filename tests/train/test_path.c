@@ -152,6 +152,20 @@ static void test_other_configuration_is_not_resumed(void **state)
     pclr_config_destroy(&config);
 }
 
+static void test_other_precision_is_not_resumed(void **state)
+{
+    pclr_config *config = small_config(NULL);
+    pclr_error error = {0};
+    char path[4096];
+    (void)state;
+    must(pclr_config_set(config, "train.precision", "fp32", &error), &error); /* begun with auto */
+    path_of(path, sizeof path, "whole", "");
+    assert_int_equal(pclr_pretrain(dataset, config, path, true, NULL, NULL, &error), PCLR_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "train.precision"));
+    assert_int_equal(pclr_config_set(config, "train.precision", "float32", &error), PCLR_E_ARGUMENT);
+    pclr_config_destroy(&config);
+}
+
 static double downstream(bool finetune, const char *encoder_run, const char *run, const char *input, double fraction)
 {
     pclr_config *config = small_config(NULL);
@@ -194,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_interrupted_run_resumes_bit_for_bit),
         cmocka_unit_test(test_loader_threads_change_nothing),
         cmocka_unit_test(test_other_configuration_is_not_resumed),
+        cmocka_unit_test(test_other_precision_is_not_resumed),
         cmocka_unit_test(test_probe_tells_fast_from_slow),
         cmocka_unit_test(test_probe_is_the_same_twice),
         cmocka_unit_test(test_finetuning_tells_fast_from_slow),
