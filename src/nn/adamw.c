@@ -157,16 +157,24 @@ static pclr_status upload_parts(nn_adamw *opt, pclr_error *error)
     return status;
 }
 
-static pclr_status enter(nn_adamw *opt, nn_device *d, pclr_error *error)
+static pclr_status fill_there(nn_adamw *opt, pclr_error *error)
 {
-    if (opt->on) return PCLR_OK;
-    TRY(mem_alloc(&opt->on, 1, sizeof *opt->on, error));
-    opt->on->device = d;
+    nn_device *d = opt->on->device;
     TRY(d->allocate(d, (void **)&opt->on->moment, (size_t)(2 * values_of(opt)) * sizeof(float), error));
     TRY(d->allocate(d, (void **)&opt->on->part, opt->parts * sizeof(nn_adamw_part), error));
     TRY(d->allocate(d, (void **)&opt->on->square, opt->parts * sizeof(double), error));
     TRY(upload_parts(opt, error));
     return move_moments(opt, true, error);
+}
+
+static pclr_status enter(nn_adamw *opt, nn_device *d, pclr_error *error)
+{
+    if (opt->on) return PCLR_OK;
+    TRY(mem_alloc(&opt->on, 1, sizeof *opt->on, error));
+    opt->on->device = d;
+    pclr_status status = fill_there(opt, error);
+    if (status != PCLR_OK) leave(opt); /* a later step begins anew */
+    return status;
 }
 
 /* The moments on the host, as new as the device's. */

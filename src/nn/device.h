@@ -38,7 +38,7 @@ struct nn_device {
     void (*upload)(nn_device *d, void *to, const void *from, size_t bytes);
     void (*download)(nn_device *d, void *to, const void *from, size_t bytes);
     void (*clear)(nn_device *d, void *memory, size_t bytes);
-    /* Waits for all that was asked for; tells the first fault since the last call. */
+    /* Waits for all that was asked for; tells the first fault that has not been told. error NULL: the fault is kept for the next call. */
     pclr_status (*finish)(nn_device *d, pclr_error *error);
 
     /* Between begin and end, copies, clears and kernels are written down and not done; replay does them, with the host memory of then. */

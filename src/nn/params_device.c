@@ -9,7 +9,7 @@ static size_t bytes_of(const nn_parameter *p)
     return (size_t)nn_shape_size(p->shape) * sizeof(float);
 }
 
-/* A failed copy shows when the next pass finishes; NaN would be worse than an old value. */
+/* A fault is kept by the device and told by the next pass or the next reading of moments. */
 static void fetch(const nn_parameter *p, float *to, const float *from)
 {
     p->there->device->download(p->there->device, to, from, bytes_of(p));

@@ -227,12 +227,5 @@ static void attention_backward(const nn_call *c)
 
 void cuda_attention(nn_kernel kernel[NN_OPS])
 {
-    nn_kernel k = {};
-    k.forward = attention_forward;
-    k.backward = attention_backward;
-    k.reads = 1u | 2u | 4u | NN_READS_OUT;
-    k.writes = true;
-    k.saved = attention_saved;
-    k.work = attention_work;
-    kernel[NN_OP_ATTENTION] = k;
+    kernel[NN_OP_ATTENTION] = cuda_row(attention_forward, attention_backward, 1u | 2u | 4u | NN_READS_OUT, attention_saved, attention_work);
 }

@@ -553,6 +553,29 @@ void cuda_bias_gradient(const nn_call *c, int64_t R, int64_t N, view dy, nn_tens
 
 /* ---- tables ---- */
 
+typedef void (*cuda_pass)(const nn_call *call);
+typedef size_t (*cuda_bytes)(const nn_call *call);
+
+/* A row of the table; all kernels honour nn_tensor.add. */
+static inline nn_kernel cuda_row(cuda_pass forward, cuda_pass backward, unsigned reads, cuda_bytes saved, cuda_bytes work)
+{
+    nn_kernel k = {};
+    k.forward = forward;
+    k.backward = backward;
+    k.reads = reads;
+    k.writes = true;
+    k.saved = saved;
+    k.work = work;
+    return k;
+}
+
+static inline nn_kernel cuda_prepared(nn_kernel k, pclr_status (*prepare)(nn_call *call, pclr_error *error), void (*release)(void *state))
+{
+    k.prepare = prepare;
+    k.release = release;
+    return k;
+}
+
 void cuda_elementwise(nn_kernel kernel[NN_OPS]);
 void cuda_products(nn_kernel kernel[NN_OPS]);
 void cuda_convolution(nn_kernel kernel[NN_OPS]);

@@ -293,23 +293,7 @@ static void transposed_backward(const nn_call *c)
 
 void cuda_convolution(nn_kernel kernel[NN_OPS])
 {
-    nn_kernel conv = {}, transposed = {};
-    conv.forward = conv1d_forward;
-    conv.backward = conv1d_backward;
-    conv.reads = 1 | 2;
-    conv.writes = true;
-    conv.saved = conv1d_saved;
-    conv.work = conv1d_work;
-    conv.prepare = conv1d_prepare;
-    conv.release = conv1d_release;
-    kernel[NN_OP_CONV1D] = conv;
-    transposed.forward = transposed_forward;
-    transposed.backward = transposed_backward;
-    transposed.reads = 1 | 2;
-    transposed.writes = true;
-    transposed.saved = conv1d_saved;
-    transposed.work = transposed_work;
-    transposed.prepare = transposed_prepare;
-    transposed.release = transposed_release;
-    kernel[NN_OP_CONV_TRANSPOSE1D] = transposed;
+    kernel[NN_OP_CONV1D] = cuda_prepared(cuda_row(conv1d_forward, conv1d_backward, 1 | 2, conv1d_saved, conv1d_work), conv1d_prepare, conv1d_release);
+    kernel[NN_OP_CONV_TRANSPOSE1D] =
+        cuda_prepared(cuda_row(transposed_forward, transposed_backward, 1 | 2, conv1d_saved, transposed_work), transposed_prepare, transposed_release);
 }

@@ -29,11 +29,11 @@ void cuda_note_blas(cuda_device *d, cublasStatus_t result, const char *what)
     snprintf(d->fault, sizeof d->fault, "%s: %s", what, cublasGetStatusString(result));
 }
 
-/* Tells the fault that was noted, if any, and forgets it. */
+/* Tells the fault that was noted, if any, and forgets it; a caller without room for it leaves it to the next. */
 static pclr_status told(cuda_device *d, pclr_error *error)
 {
     const pclr_status status = d->fault_status;
-    if (status == PCLR_OK) return PCLR_OK;
+    if (status == PCLR_OK || !error) return status;
     d->fault_status = PCLR_OK;
     return error_set(error, status, "%s: %s; expected a device that works and has room; make the batch smaller, or run on the processor", d->name, d->fault);
 }

@@ -340,15 +340,10 @@ static void dropout_backward(const nn_call *c)
 
 /* ---- table ---- */
 
-static nn_kernel row(void (*forward)(const nn_call *), void (*backward)(const nn_call *), unsigned reads, unsigned flags, size_t (*work)(const nn_call *))
+static nn_kernel row(cuda_pass forward, cuda_pass backward, unsigned reads, unsigned flags, cuda_bytes work)
 {
-    nn_kernel k = {};
-    k.forward = forward;
-    k.backward = backward;
-    k.reads = reads;
+    nn_kernel k = cuda_row(forward, backward, reads, NULL, work);
     k.flags = flags;
-    k.work = work;
-    k.writes = true;
     return k;
 }
 

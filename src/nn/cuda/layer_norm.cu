@@ -232,12 +232,5 @@ static void layer_norm_backward(const nn_call *c)
 
 void cuda_layer_norm(nn_kernel kernel[NN_OPS])
 {
-    nn_kernel k = {};
-    k.forward = layer_norm_forward;
-    k.backward = layer_norm_backward;
-    k.reads = 1 | 2;
-    k.writes = true;
-    k.saved = layer_norm_saved;
-    k.work = layer_norm_work;
-    kernel[NN_OP_LAYER_NORM] = k;
+    kernel[NN_OP_LAYER_NORM] = cuda_row(layer_norm_forward, layer_norm_backward, 1 | 2, layer_norm_saved, layer_norm_work);
 }

@@ -187,22 +187,10 @@ static void cross_entropy_backward(const nn_call *c)
     });
 }
 
-static nn_kernel row(void (*forward)(const nn_call *), void (*backward)(const nn_call *))
-{
-    nn_kernel k = {};
-    k.forward = forward;
-    k.backward = backward;
-    k.reads = 0xff;
-    k.writes = true;
-    k.saved = loss_saved;
-    k.work = loss_work;
-    return k;
-}
-
 void cuda_losses(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_MSE] = row(mse_forward, mse_backward);
-    kernel[NN_OP_HUBER] = row(huber_forward, huber_backward);
-    kernel[NN_OP_BCE_LOGITS] = row(bce_logits_forward, bce_logits_backward);
-    kernel[NN_OP_CROSS_ENTROPY] = row(cross_entropy_forward, cross_entropy_backward);
+    kernel[NN_OP_MSE] = cuda_row(mse_forward, mse_backward, 0xff, loss_saved, loss_work);
+    kernel[NN_OP_HUBER] = cuda_row(huber_forward, huber_backward, 0xff, loss_saved, loss_work);
+    kernel[NN_OP_BCE_LOGITS] = cuda_row(bce_logits_forward, bce_logits_backward, 0xff, loss_saved, loss_work);
+    kernel[NN_OP_CROSS_ENTROPY] = cuda_row(cross_entropy_forward, cross_entropy_backward, 0xff, loss_saved, loss_work);
 }

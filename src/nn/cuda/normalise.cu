@@ -376,23 +376,11 @@ static void l2_normalize_backward(const nn_call *c)
     });
 }
 
-static nn_kernel row(void (*forward)(const nn_call *), void (*backward)(const nn_call *), unsigned reads, size_t (*saved)(const nn_call *), size_t (*work)(const nn_call *))
-{
-    nn_kernel k = {};
-    k.forward = forward;
-    k.backward = backward;
-    k.reads = reads;
-    k.writes = true;
-    k.saved = saved;
-    k.work = work;
-    return k;
-}
-
 void cuda_normalise(nn_kernel kernel[NN_OPS])
 {
     cuda_layer_norm(kernel);
-    kernel[NN_OP_GROUP_NORM] = row(group_norm_forward, group_norm_backward, 1 | 2, group_norm_saved, group_norm_work);
-    kernel[NN_OP_BATCH_NORM] = row(batch_norm_forward, batch_norm_backward, 1 | 2, batch_norm_saved, batch_norm_work);
-    kernel[NN_OP_WEIGHT_NORM] = row(weight_norm_forward, weight_norm_backward, 1 | 2, NULL, NULL);
-    kernel[NN_OP_L2_NORMALIZE] = row(l2_normalize_forward, l2_normalize_backward, 1, NULL, NULL);
+    kernel[NN_OP_GROUP_NORM] = cuda_row(group_norm_forward, group_norm_backward, 1 | 2, group_norm_saved, group_norm_work);
+    kernel[NN_OP_BATCH_NORM] = cuda_row(batch_norm_forward, batch_norm_backward, 1 | 2, batch_norm_saved, batch_norm_work);
+    kernel[NN_OP_WEIGHT_NORM] = cuda_row(weight_norm_forward, weight_norm_backward, 1 | 2, NULL, NULL);
+    kernel[NN_OP_L2_NORMALIZE] = cuda_row(l2_normalize_forward, l2_normalize_backward, 1, NULL, NULL);
 }

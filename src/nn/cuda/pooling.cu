@@ -108,14 +108,6 @@ static void avg_backward(const nn_call *c)
 
 void cuda_pooling(nn_kernel kernel[NN_OPS])
 {
-    nn_kernel max = {}, avg = {};
-    max.forward = max_forward;
-    max.backward = max_backward;
-    max.writes = true;
-    max.saved = max_saved;
-    kernel[NN_OP_MAX_POOL1D] = max;
-    avg.forward = avg_forward;
-    avg.backward = avg_backward;
-    avg.writes = true;
-    kernel[NN_OP_AVG_POOL1D] = avg;
+    kernel[NN_OP_MAX_POOL1D] = cuda_row(max_forward, max_backward, 0, max_saved, NULL);
+    kernel[NN_OP_AVG_POOL1D] = cuda_row(avg_forward, avg_backward, 0, NULL, NULL);
 }

@@ -184,22 +184,6 @@ static void matmul_backward(const nn_call *c)
 
 void cuda_products(nn_kernel kernel[NN_OPS])
 {
-    nn_kernel linear = {}, matmul = {};
-    linear.forward = linear_forward;
-    linear.backward = linear_backward;
-    linear.reads = 1 | 2;
-    linear.writes = true;
-    linear.saved = linear_saved;
-    linear.work = linear_work;
-    linear.prepare = linear_prepare;
-    linear.release = linear_release;
-    kernel[NN_OP_LINEAR] = linear;
-    matmul.forward = matmul_forward;
-    matmul.backward = matmul_backward;
-    matmul.reads = 1 | 2;
-    matmul.writes = true;
-    matmul.work = matmul_work;
-    matmul.prepare = matmul_prepare;
-    matmul.release = matmul_release;
-    kernel[NN_OP_MATMUL] = matmul;
+    kernel[NN_OP_LINEAR] = cuda_prepared(cuda_row(linear_forward, linear_backward, 1 | 2, linear_saved, linear_work), linear_prepare, linear_release);
+    kernel[NN_OP_MATMUL] = cuda_prepared(cuda_row(matmul_forward, matmul_backward, 1 | 2, NULL, matmul_work), matmul_prepare, matmul_release);
 }

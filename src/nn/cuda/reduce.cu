@@ -227,26 +227,14 @@ static void masked_logsumexp_backward(const nn_call *c)
     });
 }
 
-static nn_kernel row(void (*forward)(const nn_call *), void (*backward)(const nn_call *), unsigned reads, size_t (*saved)(const nn_call *), size_t (*work)(const nn_call *))
-{
-    nn_kernel k = {};
-    k.forward = forward;
-    k.backward = backward;
-    k.reads = reads;
-    k.writes = true;
-    k.saved = saved;
-    k.work = work;
-    return k;
-}
-
 void cuda_reduce(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_SUM] = row(sum_forward, sum_backward, 0, NULL, NULL);
-    kernel[NN_OP_MEAN] = row(mean_forward, mean_backward, 0, NULL, NULL);
-    kernel[NN_OP_MAX] = row(max_forward, max_backward, 0, max_saved, NULL);
-    kernel[NN_OP_SUM_ALL] = row(sum_all_forward, sum_all_backward, 0, NULL, everything_work);
-    kernel[NN_OP_MEAN_ALL] = row(mean_all_forward, mean_all_backward, 0, NULL, everything_work);
-    kernel[NN_OP_SOFTMAX] = row(softmax_forward, softmax_backward, NN_READS_OUT, NULL, NULL);
-    kernel[NN_OP_LOG_SOFTMAX] = row(log_softmax_forward, log_softmax_backward, NN_READS_OUT, NULL, NULL);
-    kernel[NN_OP_MASKED_LOGSUMEXP] = row(masked_logsumexp_forward, masked_logsumexp_backward, 1u | 2u | NN_READS_OUT, NULL, NULL);
+    kernel[NN_OP_SUM] = cuda_row(sum_forward, sum_backward, 0, NULL, NULL);
+    kernel[NN_OP_MEAN] = cuda_row(mean_forward, mean_backward, 0, NULL, NULL);
+    kernel[NN_OP_MAX] = cuda_row(max_forward, max_backward, 0, max_saved, NULL);
+    kernel[NN_OP_SUM_ALL] = cuda_row(sum_all_forward, sum_all_backward, 0, NULL, everything_work);
+    kernel[NN_OP_MEAN_ALL] = cuda_row(mean_all_forward, mean_all_backward, 0, NULL, everything_work);
+    kernel[NN_OP_SOFTMAX] = cuda_row(softmax_forward, softmax_backward, NN_READS_OUT, NULL, NULL);
+    kernel[NN_OP_LOG_SOFTMAX] = cuda_row(log_softmax_forward, log_softmax_backward, NN_READS_OUT, NULL, NULL);
+    kernel[NN_OP_MASKED_LOGSUMEXP] = cuda_row(masked_logsumexp_forward, masked_logsumexp_backward, 1u | 2u | NN_READS_OUT, NULL, NULL);
 }

@@ -300,11 +300,5 @@ static void s4d_backward(const nn_call *c)
 
 void cuda_s4d(nn_kernel kernel[NN_OPS])
 {
-    nn_kernel k = {};
-    k.forward = s4d_forward;
-    k.backward = s4d_backward;
-    k.reads = 0xff;
-    k.writes = true;
-    k.work = s4d_work;
-    kernel[NN_OP_S4D] = k;
+    kernel[NN_OP_S4D] = cuda_row(s4d_forward, s4d_backward, 0xff, NULL, s4d_work);
 }

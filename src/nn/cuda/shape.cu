@@ -149,21 +149,11 @@ static void one_hot_max_forward(const nn_call *c)
     });
 }
 
-static nn_kernel row(void (*forward)(const nn_call *), void (*backward)(const nn_call *), unsigned reads)
-{
-    nn_kernel k = {};
-    k.forward = forward;
-    k.backward = backward;
-    k.reads = reads;
-    k.writes = true;
-    return k;
-}
-
 void cuda_shape(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_PERMUTE] = row(permute_forward, permute_backward, 0);
-    kernel[NN_OP_CONCAT] = row(concat_forward, concat_backward, 0);
-    kernel[NN_OP_SLICE] = row(slice_forward, slice_backward, 0);
-    kernel[NN_OP_GATHER] = row(gather_forward, gather_backward, 2);
-    kernel[NN_OP_ONE_HOT_MAX] = row(one_hot_max_forward, NULL, 0);
+    kernel[NN_OP_PERMUTE] = cuda_row(permute_forward, permute_backward, 0, NULL, NULL);
+    kernel[NN_OP_CONCAT] = cuda_row(concat_forward, concat_backward, 0, NULL, NULL);
+    kernel[NN_OP_SLICE] = cuda_row(slice_forward, slice_backward, 0, NULL, NULL);
+    kernel[NN_OP_GATHER] = cuda_row(gather_forward, gather_backward, 2, NULL, NULL);
+    kernel[NN_OP_ONE_HOT_MAX] = cuda_row(one_hot_max_forward, NULL, 0, NULL, NULL);
 }
