@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "frame.h"
@@ -208,6 +209,11 @@ int cli_output_open(const cli_context *c, cli_output *out, const char *path)
     if (!path || strcmp(path, "-") == 0) return CLI_DONE;
     int n = snprintf(out->path, sizeof out->path, "%s", path);
     if (n < 0 || (size_t)n >= sizeof out->path) return cli_usage(c, "the output's name is longer than %zu bytes", sizeof out->path - 1);
+    struct stat s;
+    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode)) { /* a device or a pipe: renaming would put a file in its place */
+        out->stream = fopen(path, "wb");
+        return out->stream ? CLI_DONE : output_failed(c, out->path, "open");
+    }
     snprintf(out->temporary, sizeof out->temporary, "%s.tmp.%ld", out->path, (long)getpid());
     out->stream = fopen(out->temporary, "wb");
     return out->stream ? CLI_DONE : output_failed(c, out->path, "create");
@@ -216,12 +222,13 @@ int cli_output_open(const cli_context *c, cli_output *out, const char *path)
 int cli_output_close(const cli_context *c, cli_output *out, bool keep)
 {
     if (out->stream == stdout) return fflush(stdout) == 0 && !ferror(stdout) ? CLI_DONE : output_failed(c, "standard output", "write");
-    bool good = !ferror(out->stream) && fflush(out->stream) == 0 && fsync(fileno(out->stream)) == 0;
+    const bool direct = !out->temporary[0];
+    bool good = !ferror(out->stream) && fflush(out->stream) == 0 && (direct || fsync(fileno(out->stream)) == 0);
     good = fclose(out->stream) == 0 && good;
     out->stream = NULL;
-    if (keep && good && rename(out->temporary, out->path) == 0) return CLI_DONE;
+    if (keep && good && (direct || rename(out->temporary, out->path) == 0)) return CLI_DONE;
     int status = keep ? output_failed(c, out->path, "write") : CLI_DONE;
-    unlink(out->temporary);
+    if (!direct) unlink(out->temporary);
     return status;
 }
 

@@ -113,8 +113,8 @@ pclr_status file_out_open(file_out *out, const char *path, pclr_error *error)
         return PCLR_OK;
     }
     pclr_status status = mem_strdup(&out->path, path, error);
-    if (status == PCLR_OK) status = mem_printf(&out->temporary, error, "%s.tmp.%ld", path, (long)getpid());
-    if (status == PCLR_OK && !(out->stream = fopen(out->temporary, "wb"))) status = error_io(error, path, "create", errno);
+    if (status == PCLR_OK && !file_is_special(path)) status = mem_printf(&out->temporary, error, "%s.tmp.%ld", path, (long)getpid());
+    if (status == PCLR_OK && !(out->stream = fopen(out->temporary ? out->temporary : path, "wb"))) status = error_io(error, path, "create", errno);
     if (status != PCLR_OK) file_out_abort(out);
     return status;
 }
@@ -140,7 +140,7 @@ pclr_status file_out_commit(file_out *out, pclr_error *error)
         return good ? PCLR_OK : error_io(error, "standard output", "write", errno);
     }
     errno = 0;
-    bool good = !ferror(out->stream) && fflush(out->stream) == 0 && fsync(fileno(out->stream)) == 0;
+    bool good = !ferror(out->stream) && fflush(out->stream) == 0 && (!out->temporary || fsync(fileno(out->stream)) == 0);
     int reason = errno ? errno : EIO;
     if (fclose(out->stream) != 0 && good) {
         good = false;
@@ -148,8 +148,8 @@ pclr_status file_out_commit(file_out *out, pclr_error *error)
     }
     out->stream = NULL;
     pclr_status status = good ? PCLR_OK : error_io(error, out->path, "write", reason);
-    if (good && rename(out->temporary, out->path) != 0) status = error_io(error, out->path, "rename into place", errno);
-    if (status == PCLR_OK) {
+    if (good && out->temporary && rename(out->temporary, out->path) != 0) status = error_io(error, out->path, "rename into place", errno);
+    if (status == PCLR_OK && out->temporary) {
         sync_folder(out->path);
         mem_release(&out->temporary);
     }
@@ -176,6 +176,12 @@ pclr_status file_write(const char *path, const void *data, size_t size, pclr_err
         return status;
     }
     return file_out_commit(&out, error);
+}
+
+bool file_is_special(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode);
 }
 
 bool file_exists(const char *path)

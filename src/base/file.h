@@ -18,7 +18,8 @@ typedef struct file_map {
 pclr_status file_map_open(file_map *map, const char *path, pclr_error *error);
 void file_map_close(file_map *map);
 
-/* Writing through a temporary name beside `path`, renamed by commit (fsync'd). abort (or commit failing) removes it. */
+/* Writing through a temporary name beside `path`, renamed by commit (fsync'd). abort (or commit failing) removes it. A device or a pipe is
+ * written to as it is: renaming would put a file in its place. */
 typedef struct file_out {
     FILE *stream;
     char *path, *temporary;
@@ -31,6 +32,7 @@ pclr_status file_write(const char *path, const void *data, size_t size, pclr_err
 
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+bool file_is_special(const char *path); /* a device, a pipe, a socket */
 int64_t file_size(const char *path); /* -1: none */
 pclr_status file_make_folder(const char *path, pclr_error *error); /* with parents; existing is fine */
 /* Name part after the last '/', as a pointer into `path`. */

@@ -69,6 +69,8 @@ pclr_status store_create(store **store_address, const char *path, const convert_
     store *s = NULL;
     pclr_status status;
 
+    if (file_is_special(path))
+        return error_set(error, PCLR_E_ARGUMENT, "%s: a device or a pipe; expected the name of a file to make; choose another name", path);
     TRY(mem_alloc(&s, 1, sizeof *s, error));
     s->descriptor = -1;
     s->target = *target;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages, memory, hashes, random numbers, threads, files. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -327,6 +328,25 @@ static void test_output_whole_or_not_at_all(void **state)
     file_list_free(&list);
 }
 
+/* A pipe stays a pipe, and gets what is written: a rename would have put a file in its place. */
+static void test_special_files_are_written_to(void **state)
+{
+    (void)state;
+    pclr_error error = {0};
+    char read_back[4] = {0};
+    struct stat s;
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    const int fd = open("pipe", O_RDWR | O_NONBLOCK | O_CLOEXEC); /* keeps it open at both ends */
+    assert_true(fd >= 0);
+    assert_true(file_is_special("pipe"));
+    assert_int_equal(file_write("pipe", "abc", 3, &error), PCLR_OK);
+    assert_int_equal(read(fd, read_back, sizeof read_back), 3);
+    assert_string_equal(read_back, "abc");
+    close(fd);
+    assert_int_equal(stat("pipe", &s), 0);
+    assert_true(S_ISFIFO(s.st_mode));
+}
+
 static void test_late_write_error_is_told(void **state)
 {
     (void)state;
@@ -412,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_parallel),
         cmocka_unit_test(test_progress),
         cmocka_unit_test_setup_teardown(test_output_whole_or_not_at_all, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_special_files_are_written_to, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_late_write_error_is_told, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_walk, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_map, enter_folder, leave_folder),

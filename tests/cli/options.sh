@@ -35,3 +35,14 @@ if [ -w /dev/full ]; then
     [ "$status" = 1 ] || fail "a full disk gave status $status"
     has err "cannot write to standard output"
 fi
+
+# A pipe named as output stays a pipe and gets the result.
+mkfifo pipe
+cat pipe > piped &
+expect 0 "$PHYSIOCLR" simulate sim --records 1 --seconds 10
+expect 0 "$PHYSIOCLR" fiducials sim -o pipe
+wait
+[ -p pipe ] || { echo "the pipe was replaced by a file"; exit 1; }
+[ -s piped ] || { echo "nothing came through the pipe"; exit 1; }
+expect 2 "$PHYSIOCLR" import pipe sim
+has err "pipe: a device or a pipe"
