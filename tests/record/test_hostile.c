@@ -95,6 +95,7 @@ static void edf_fields(void **state)
         const char *word, *field;
     } bad[] = {{252, "0   ", "252"},         {252, "9999", "252"},         {252, "-1  ", "252"},         {236, "99999999", "data records"},
                {244, "0       ", "244"},     {244, "nan     ", "244"},     {184, "99999999", "184"},     {688, "99999999", "data records"},
+               {184, "12E161  ", "184"},     {184, "-9E99   ", "184"},     {236, "12E161  ", "236"},     {236, "-9E99   ", "236"},
                {688, "-1      ", "samples"}, {464, "nan     ", "minimum"}, {480, "-32768  ", "signal 0"}};
     (void)state;
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
@@ -136,6 +137,9 @@ static void npy_shapes(void **state)
     for (size_t k = 0; k < sizeof shape / sizeof *shape; k++)
         assert_refused(spoilt("h.npy", make_npy, 10 + 50, shape[k], strlen(shape[k])), "");
     assert_refused(spoilt("h.npy", make_npy, 8, "\xff\xff", 2), "header");
+    /* the element type ends with the header, of such a length that not a byte follows it */
+    static const char cut[] = "\x93NUMPY\x01\x00\x3f\x00" "{'descr':                                                   '<f";
+    assert_refused(put("h.npy", cut, sizeof cut - 1), "element type");
 }
 
 static void csv_texts(void **state)

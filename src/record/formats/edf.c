@@ -47,6 +47,18 @@ static pclr_status number_field(const format_input *input, size_t offset, size_t
                      word);
 }
 
+/* A whole number; eight characters such as "12E161" hold what no integer does. */
+static pclr_status whole_field(const format_input *input, size_t offset, size_t width, const char *name, int64_t *whole, pclr_error *error)
+{
+    const double most = 1e15;
+    double value;
+    TRY(number_field(input, offset, width, name, &value, error));
+    if (fabs(value) > most)
+        return error_set(error, PCLR_E_FORMAT, "%s: byte %zu: %s %g; expected at most %g; the header is damaged", input->path, offset, name, value, most);
+    *whole = (int64_t)value;
+    return PCLR_OK;
+}
+
 static pclr_status parse_fixed_part(const format_input *input, edf_header *h, pclr_error *error)
 {
     double value;
@@ -56,10 +68,9 @@ static pclr_status parse_fixed_part(const format_input *input, edf_header *h, pc
     take_field(input, 168, 8, h->date);
     take_field(input, 176, 8, h->time);
     take_field(input, 192, 44, h->reserved);
-    TRY(number_field(input, 184, 8, "header length", &value, error));
-    h->header_bytes = (int64_t)value;
-    TRY(number_field(input, 236, 8, "number of data records", &value, error));
-    h->records = value < 0 ? -1 : (int64_t)value;
+    TRY(whole_field(input, 184, 8, "header length", &h->header_bytes, error));
+    TRY(whole_field(input, 236, 8, "number of data records", &h->records, error));
+    if (h->records < 0) h->records = -1;
     TRY(number_field(input, 244, 8, "duration of a data record", &h->duration, error));
     TRY(number_field(input, 252, 4, "number of signals", &value, error));
     if (value < 1 || value > RECORD_LEADS_MAX)

@@ -53,7 +53,7 @@ static pclr_status parse_header(const format_input *input, npy_header *h, pclr_e
     const char *type = strstr(dict, "'descr':");
     type = type ? strchr(type + 8, '\'') : NULL;
     bool known =
-        type && (type[1] == '<' || type[1] == '|') && strchr("iuf", type[2]) && type[2] && strchr("1248", type[3]) && type[4] == '\'';
+        type && (type[1] == '<' || type[1] == '|') && strchr("iuf", type[2]) && type[2] && strchr("1248", type[3]) && type[3] && type[4] == '\'';
     pclr_status status =
         known ? PCLR_OK
               : error_set(error, PCLR_E_UNSUPPORTED, "%s: element type %.12s; expected little-endian integers or floats; convert it",
