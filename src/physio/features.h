@@ -7,7 +7,7 @@
 
 /* Version of what marks and features come out as. A model, the dataset it was trained on and the features it is given must agree in
  * it; raise it with every change of a value (tests/physio/test_extractor.c notices changes). 0 means "not known". */
-enum { FEATURE_EXTRACTOR = 3 };
+enum { FEATURE_EXTRACTOR = 4 };
 
 typedef struct feature_definition {
     const char *name, *unit, *definition;

@@ -40,15 +40,22 @@ static size_t choose_r_lead(const pclr_record *record, const working *w, const b
         for (size_t k = 0; k < beats->count; k++) {
             size_t before = beats->centre[k] > 30 ? beats->centre[k] - 30 : 0;
             size_t r = (size_t)rpeaks_position(x, w->samples, beats->centre[k]);
-            height += fmin(fabs((double)x[r] - (double)x[before]), 5.0);
+            height += fmin(fabs((double)x[r] - (double)x[before]), 5.0) * (double)beat_list_trust(beats, l, beats->centre[k]);
         }
-        height *= (double)w->quality[l] * (record->channel && record->channel[l].lead == PCLR_LEAD_II ? PREFER_II : 1.0);
+        height *= (record->channel && record->channel[l].lead == PCLR_LEAD_II ? PREFER_II : 1.0);
         if (height > best_height) {
             best_height = height;
             best = l;
         }
     }
     return best;
+}
+
+static float mean_trust(const beat_list *beats, size_t lead)
+{
+    float sum = 0.0F;
+    for (size_t b = 0; b < beats->blocks; b++) sum += beats->trust[lead * beats->blocks + b];
+    return beats->blocks > 0 ? sum / (float)beats->blocks : 0.0F;
 }
 
 /* Working samples to samples of the record. */
@@ -132,7 +139,7 @@ static pclr_status fill_beats(pclr_fiducials *f, const pclr_record *record, cons
             for (size_t l = 0; l < f->leads; l++) TRY(delineate_lead(w, l, beats, f->beat + l * f->beats, error));
         else
             TRY(learned_delineate(w, beats, options->plain, f->beat, error));
-        TRY(fuse_beats(f->beat, f->leads, f->beats, f->lead_quality, r_lead, error));
+        TRY(fuse_beats(f->beat, f->leads, beats, r_lead, error));
         TRY(mark_ventricular(f, error));
     }
     scale_beats(f->beat, (f->leads + 1) * f->beats, w->step);
@@ -162,8 +169,8 @@ pclr_status pclr_fiducials_compute(pclr_fiducials **fiducials, const pclr_record
     f->leads = record->leads;
     TRY_GOTO(mem_alloc(&f->lead_quality, f->leads, sizeof *f->lead_quality, error));
     TRY_GOTO(working_create(&w, record, error));
-    memcpy(f->lead_quality, w.quality, f->leads * sizeof *f->lead_quality);
     TRY_GOTO(rpeaks_detect(&w, &beats, error));
+    for (size_t l = 0; l < f->leads; l++) f->lead_quality[l] = mean_trust(&beats, l);
     TRY_GOTO(fill_beats(f, record, &w, &beats, options ? options : &defaults, error));
     if (!options || !options->r_only) TRY_GOTO(judge_quality(f, &w, error));
     *fiducials = f;

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "physio/trust.h"
 #include "signal/spline.h"
 #include "signal/vector.h"
 
 enum {
-    BLOCK = 250,      /* samples: 1 s */
+    BLOCK = RPEAKS_BLOCK,
     LEVEL_REACH = 7,  /* blocks to either side that give the running level */
     SLOPE_LEVELS = 2, /* smoothing before the slope: sd 1.6 samples = 6 ms */
     SLOPE_HOLE = 3,   /* slope over +-12 ms */
@@ -48,6 +49,7 @@ typedef struct detector {
     float *slope, *scratch, *energy; /* [samples] */
     float *maximum, *mean;           /* [blocks] of |slope| of the lead in hand, later of the energy */
     float *gain, *weight, *total;    /* [blocks] */
+    float *trust;                    /* [leads][blocks], the list's */
 } detector;
 
 static pclr_status detector_create(detector *d, const working *w, pclr_error *error)
@@ -113,8 +115,10 @@ static void lead_gains(detector *d, size_t lead)
         float level = block_quantile(d->maximum, d->blocks, b, LEVEL_QUANTILE);
         float mean = block_quantile(d->mean, d->blocks, b, 0.5F);
         bool flat = level < FLAT;
-        d->weight[b] = flat ? 0.0F : d->w->quality[lead] * peakedness_weight(level, mean);
+        float usable = flat ? 0.0F : d->w->quality[lead] * trust_against_burst(d->maximum[b], level);
+        d->weight[b] = usable * peakedness_weight(level, mean);
         d->gain[b] = flat ? 0.0F : 1.0F / (level * level);
+        d->trust[lead * d->blocks + b] = usable * trust_against_noise(level, mean) * trust_against_wander(d->w, lead, b * BLOCK, level);
     }
 }
 
@@ -300,6 +304,9 @@ pclr_status rpeaks_detect(const working *w, beat_list *beats, pclr_error *error)
     if (w->samples == 0) return PCLR_OK;
     pclr_status status = detector_create(&d, w, error);
     if (status != PCLR_OK) goto done;
+    TRY_GOTO(mem_alloc(&beats->trust, w->leads * d.blocks, sizeof *beats->trust, error));
+    beats->blocks = d.blocks;
+    d.trust = beats->trust;
     detection_function(&d);
     TRY_GOTO(mem_alloc(&list, w->samples / reach + 2, sizeof *list, error));
     count = find_candidates(&d, reach, list);
@@ -318,6 +325,7 @@ done:
 void beat_list_free(beat_list *beats)
 {
     mem_release(&beats->centre);
+    mem_release(&beats->trust);
     beats->count = 0;
 }
 

@@ -11,10 +11,20 @@
 
 #include "physio/working.h"
 
+enum { RPEAKS_BLOCK = 250 /* working samples: 1 s */ };
+
 typedef struct beat_list {
     size_t count;
     size_t *centre; /* [count] middle of the QRS energy, working samples, ascending */
+    size_t blocks;
+    float *trust;   /* [leads][blocks] 0..1: what each second of a lead weighs in what all leads say together (trust.h) */
 } beat_list;
+
+/* The trust in a lead at a working sample. */
+static inline float beat_list_trust(const beat_list *beats, size_t lead, size_t sample)
+{
+    return beats->trust[lead * beats->blocks + sample / RPEAKS_BLOCK];
+}
 
 pclr_status rpeaks_detect(const working *w, beat_list *beats, pclr_error *error);
 void beat_list_free(beat_list *beats);

@@ -39,35 +39,46 @@ static float typical_height(const float *x, size_t n, const beat_list *beats)
     return fmaxf((float)(mean * mean), MIN_HEIGHT);
 }
 
-/* Adds weight * (slope / height)^2 to pool. */
-static void add_slope(const float *x, size_t n, size_t hole, float weight, float height, float *pool, float *scratch)
+static size_t block_end(size_t block, size_t n)
 {
-    float scale = weight / (height * height);
-    spline_slope(x, n, hole, scratch);
-    for (size_t i = 0; i < n; i++) pool[i] += scale * scratch[i] * scratch[i];
+    return (block + 1) * RPEAKS_BLOCK < n ? (block + 1) * RPEAKS_BLOCK : n;
 }
 
-static void pool_leads(window_source *s, float *a, float *b)
+/* Adds weight[block] * (slope / height)^2 to pool. */
+static void add_slope(const float *x, size_t n, size_t hole, const float *weight, float height, float *pool, float *scratch)
+{
+    spline_slope(x, n, hole, scratch);
+    for (size_t block = 0, i = 0; i < n; block++) {
+        const float scale = weight[block] / (height * height);
+        for (const size_t end = block_end(block, n); i < end; i++) pool[i] += scale * scratch[i] * scratch[i];
+    }
+}
+
+static void divide_roots(float *x, size_t n, const float *total)
+{
+    for (size_t block = 0, i = 0; i < n; block++) {
+        const float share = total[block] > 0.0F ? 1.0F / total[block] : 0.0F;
+        for (const size_t end = block_end(block, n); i < end; i++) x[i] = sqrtf(x[i] * share);
+    }
+}
+
+/* total[blocks]: zeros */
+static void pool_leads(window_source *s, float *a, float *b, float *total)
 {
     size_t n = s->w->samples;
-    float total = 0.0F;
     for (size_t l = 0; l < s->w->leads; l++) {
-        const float *x = working_lead(s->w, l);
-        float *smooth = s->smooth + l * n, weight = s->w->quality[l];
+        const float *x = working_lead(s->w, l), *weight = s->beats->trust + l * s->beats->blocks;
+        float *smooth = s->smooth + l * n;
         s->height[l] = typical_height(x, n, s->beats);
-        if (s->height[l] <= MIN_HEIGHT) weight = 0.0F;
         spline_smooth(x, n, 1, a);
         add_slope(a, n, 1, weight, s->height[l], s->fine, b);
         spline_smooth(a, n, 2, b);
         spline_smooth(b, n, 4, smooth);
         add_slope(smooth, n, 3, weight, s->height[l], s->coarse, b);
-        total += weight;
+        for (size_t k = 0; k < s->beats->blocks; k++) total[k] += weight[k];
     }
-    float share = total > 0.0F ? 1.0F / total : 0.0F;
-    for (size_t i = 0; i < n; i++) {
-        s->fine[i] = sqrtf(s->fine[i] * share);
-        s->coarse[i] = sqrtf(s->coarse[i] * share);
-    }
+    divide_roots(s->fine, n, total);
+    divide_roots(s->coarse, n, total);
 }
 
 /* window[beats][WINDOW_WAVE] of x around every beat, less the level before the complex when `level` is set, times scale, compressed. */
@@ -141,7 +152,7 @@ static void measure_likeness(const float *window, size_t beats, float *alike)
 
 pclr_status window_source_create(window_source *s, const working *w, const beat_list *beats, pclr_error *error)
 {
-    float *a = NULL, *b = NULL;
+    float *a = NULL, *b = NULL, *total = NULL;
     float **windows[] = {&s->pool, &s->pool_mean, &s->wave, &s->wave_mean};
     pclr_status status = PCLR_OK;
     memset(s, 0, sizeof *s);
@@ -153,16 +164,18 @@ pclr_status window_source_create(window_source *s, const working *w, const beat_
     TRY_GOTO(mem_alloc(&s->coarse, w->samples, sizeof(float), error));
     TRY_GOTO(mem_alloc(&a, w->samples, sizeof(float), error));
     TRY_GOTO(mem_alloc(&b, w->samples, sizeof(float), error));
+    TRY_GOTO(mem_alloc(&total, beats->blocks, sizeof(float), error));
     for (size_t k = 0; k < 4; k++) TRY_GOTO(mem_alloc(windows[k], beats->count * WINDOW_WAVE, sizeof(float), error));
     TRY_GOTO(mem_alloc(&s->pool_alike, beats->count * 2, sizeof(float), error));
     TRY_GOTO(mem_alloc(&s->wave_alike, beats->count * 2, sizeof(float), error));
-    pool_leads(s, a, b);
+    pool_leads(s, a, b, total);
     cut_windows(s, s->coarse, false, 2.0F, s->pool);
     average_windows(s->pool, beats->count, s->pool_mean);
     measure_likeness(s->pool, beats->count, s->pool_alike);
 done:
     mem_free(a);
     mem_free(b);
+    mem_free(total);
     if (status != PCLR_OK) window_source_free(s);
     return status;
 }
