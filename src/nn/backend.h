@@ -68,6 +68,7 @@ typedef struct nn_call {
     void *work;         /* for the time of one kernel */
     void *state;        /* made by prepare, e.g. library primitives */
     bool training;      /* batch statistics, dropout, running statistics are updated */
+    bool again;         /* the second time in a step: running statistics stay as they are */
     int threads;
     bool bf16;          /* products round their operands to bf16 */
     void *followed;     /* where the forward kernel writes the GELU of its result as well (fold.c); NULL: nowhere */
@@ -101,6 +102,7 @@ struct nn_backend {
     int threads;
     size_t element;            /* bytes of a real: 4, or 8 in reference64 */
     bool bf16;                 /* see nn_backend_precision */
+    bool recompute;            /* see nn_backend_recompute */
     pclr_world *world;         /* NULL: one process alone */
     nn_device *device;         /* NULL: the host */
     void *module;              /* that the device came from */

@@ -53,6 +53,8 @@ const config_key train_config_keys[] = {
     {"train.clip_norm", CONFIG_REAL, "1", 0, 1e9, NULL, "largest norm of the gradient; 0: no limit"},
     {"train.precision", CONFIG_CHOICE, "auto", 0, 0, "auto|fp32|bf16",
      "number format of the products' operands; auto: bf16 where the processor has matrix units for it"},
+    {"train.recompute", CONFIG_BOOL, "false", 0, 0, NULL,
+     "the backward pass computes the inside of the encoder's layers again: less memory, more time, the same results"},
     {"train.backend", CONFIG_CHOICE, "auto", 0, 0, "auto|reference|onednn|cuda", "where operations run; cuda: an NVIDIA GPU"},
     {"train.threads", CONFIG_INT, "0", 0, 4096, NULL, "threads that compute; 0: all processors"},
     {"train.loader_threads", CONFIG_INT, "1", 1, 256, NULL, "threads that prepare batches; results do not depend on it"},
