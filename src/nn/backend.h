@@ -114,8 +114,9 @@ void nn_reference32_fill(nn_kernel kernel[NN_OPS]);
 void nn_reference64_fill(nn_kernel kernel[NN_OPS]);
 void nn_onednn_fill(nn_kernel kernel[NN_OPS]);
 
-/* What the processor has for products of bf16 operands: nothing, dot products of pairs in vectors, units for whole tiles. */
-typedef enum nn_bf16_units { NN_BF16_NONE, NN_BF16_VECTORS, NN_BF16_TILES } nn_bf16_units;
+/* What the processor has for products of bf16 operands: nothing; dot products of pairs in vectors, not known to be faster than products of
+ * floats, or nearly twice as fast; units for whole tiles. "auto" takes bf16 from NN_BF16_FAST_VECTORS on. */
+typedef enum nn_bf16_units { NN_BF16_NONE, NN_BF16_VECTORS, NN_BF16_FAST_VECTORS, NN_BF16_TILES } nn_bf16_units;
 nn_bf16_units nn_onednn_bf16(void);
 
 /* Update of n parameters by AdamW; see adamw.c. */

@@ -52,7 +52,7 @@ const config_key train_config_keys[] = {
     {"train.epsilon", CONFIG_REAL, "1e-6", 0, 1, NULL, "Adam: added to the root mean square"},
     {"train.clip_norm", CONFIG_REAL, "1", 0, 1e9, NULL, "largest norm of the gradient; 0: no limit"},
     {"train.precision", CONFIG_CHOICE, "auto", 0, 0, "auto|fp32|bf16",
-     "number format of the products' operands; auto: bf16 where the processor has matrix units for it"},
+     "number format of the products' operands; auto: bf16 where the processor is faster with it"},
     {"train.recompute", CONFIG_BOOL, "false", 0, 0, NULL,
      "the backward pass computes the inside of the encoder's layers again: less memory, more time, the same results"},
     {"train.backend", CONFIG_CHOICE, "auto", 0, 0, "auto|reference|onednn|cuda", "where operations run; cuda: an NVIDIA GPU"},
