@@ -10,7 +10,7 @@
  *
  * Prints one JSON object a line; "share_of_peak" is the rate of multiply-adds over gemm_peak_P, "memory" what the step takes [MB].
  * --backend cuda measures on a GPU (without gemm_peak and the share of it; inputs are copied there in every step); --batch B: segments a
- * step. --profile prints, instead, the time of every kind of operation. bench_peers.py builds the same with PyTorch.
+ * step; --recompute: as train.recompute. --profile prints, instead, the time of every kind of operation. bench_peers.py builds the same with PyTorch.
  */
 #include <math.h>
 #include <stdio.h>
@@ -26,6 +26,7 @@ enum { LEADS = 12, SAMPLES = 2500, WARM_UP = 3 };
 
 static const char *BACKEND = "auto";
 static int64_t BATCH; /* 0: each row's own */
+static bool RECOMPUTE;
 
 typedef struct trainee {
     nn_backend *backend;
@@ -124,6 +125,7 @@ static pclr_status build(trainee *t, const item *what, const char *precision, pc
 {
     TRY(nn_backend_create(&t->backend, BACKEND, 0, error));
     TRY(nn_backend_precision(t->backend, precision, error));
+    TRY(nn_backend_recompute(t->backend, RECOMPUTE, error));
     TRY(nn_params_create(&t->params, 1, error));
     TRY(nn_graph_create(&t->graph, t->backend, t->params, what->train ? NN_TRAIN : NN_INFER, error));
     t->input = nn_input(t->graph, "signal", NN_F32, nn_shape3(what->batch, what->time, what->channels));
@@ -263,6 +265,7 @@ int main(int argc, char **argv)
     int first = 1;
     for (; first < argc && argv[first][0] == '-'; first++) {
         if (strcmp(argv[first], "--profile") == 0) profile = true;
+        if (strcmp(argv[first], "--recompute") == 0) RECOMPUTE = true;
         if (strcmp(argv[first], "--backend") == 0 && first + 1 < argc) BACKEND = argv[++first];
         if (strcmp(argv[first], "--batch") == 0 && first + 1 < argc) BATCH = strtoll(argv[++first], NULL, 10);
         if (strcmp(argv[first], "--seconds") == 0 && first + 1 < argc) seconds = strtod(argv[++first], NULL);

@@ -132,7 +132,9 @@ nn_id model_encode_stem(nn_graph *g, nn_id x, const model_encoder_spec *spec)
     const model_encoder *e = model_encoder_find(spec->name);
     if (!e) return nn_fail(g, "encoder.name \"%s\": no such encoder", spec->name);
     nn_scope_push(g, "encoder");
+    nn_layer_begin(g);
     nn_id z = e->stem(g, x, spec);
+    nn_layer_end(g);
     nn_scope_pop(g);
     return z;
 }

@@ -97,7 +97,9 @@ static nn_id context(nn_graph *g, nn_id x, nn_id visible, const model_encoder_sp
     x = layer_mask(g, x, visible);
     for (int k = 0; k < s.layers; k++) {
         nn_scope_push(g, "layer%d", k);
+        nn_layer_begin(g);
         x = block(g, x, spec);
+        nn_layer_end(g);
         nn_scope_pop(g);
     }
     return x;

@@ -117,10 +117,14 @@ static nn_id context(nn_graph *g, nn_id x, nn_id visible, const model_encoder_sp
         return nn_fail(g, "encoder.width %lld: transformer %s needs a multiple of %lld", (long long)s.width, s.size, (long long)s.head);
     x = nn_dropout(g, layer_linear(g, x, "project", s.width), spec->dropout);
     x = layer_mask(g, x, visible);
+    nn_layer_begin(g);
     x = nn_dropout(g, layer_layer_norm(g, add_positions(g, x, &s), "norm"), spec->dropout);
+    nn_layer_end(g);
     for (int k = 0; k < s.layers; k++) {
         nn_scope_push(g, "layer%d", k);
+        nn_layer_begin(g);
         x = layer(g, x, &s, spec->dropout);
+        nn_layer_end(g);
         nn_scope_pop(g);
     }
     return x;

@@ -119,7 +119,9 @@ static nn_id context(nn_graph *g, nn_id x, nn_id visible, const model_encoder_sp
     for (int s = 0; s < STAGES; s++)
         for (int b = 0; b < d->blocks[s]; b++) {
             nn_scope_push(g, "stage%d.%d", s, b);
+            nn_layer_begin(g);
             x = block(g, x, width_of(spec) << s, d->bottleneck, s > 0 && b == 0 ? 2 : 1);
+            nn_layer_end(g);
             nn_scope_pop(g);
         }
     return x;

@@ -109,7 +109,15 @@ pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pcl
     if (wanted && units == NN_BF16_NONE)
         return error_set(error, PCLR_E_UNSUPPORTED,
                          "precision bf16: this processor has no bf16 units (it needs AVX512_BF16 or AMX-BF16); use precision \"fp32\" or \"auto\"");
-    backend->bf16 = wanted || (automatic && units == NN_BF16_TILES);
+    backend->bf16 = wanted || (automatic && units >= NN_BF16_FAST_VECTORS);
+    return PCLR_OK;
+}
+
+pclr_status nn_backend_recompute(nn_backend *backend, bool recompute, pclr_error *error)
+{
+    if (recompute && backend->device)
+        return error_set(error, PCLR_E_UNSUPPORTED, "recomputation of layers: not on device %s; run on the processor or without it", backend->name);
+    backend->recompute = recompute;
     return PCLR_OK;
 }
 

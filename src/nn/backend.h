@@ -68,6 +68,7 @@ typedef struct nn_call {
     void *work;         /* for the time of one kernel */
     void *state;        /* made by prepare, e.g. library primitives */
     bool training;      /* batch statistics, dropout, running statistics are updated */
+    bool again;         /* the second time in a step: running statistics stay as they are */
     int threads;
     bool bf16;          /* products round their operands to bf16 */
     void *followed;     /* where the forward kernel writes the GELU of its result as well (fold.c); NULL: nowhere */
@@ -101,6 +102,7 @@ struct nn_backend {
     int threads;
     size_t element;            /* bytes of a real: 4, or 8 in reference64 */
     bool bf16;                 /* see nn_backend_precision */
+    bool recompute;            /* see nn_backend_recompute */
     pclr_world *world;         /* NULL: one process alone */
     nn_device *device;         /* NULL: the host */
     void *module;              /* that the device came from */
@@ -112,8 +114,9 @@ void nn_reference32_fill(nn_kernel kernel[NN_OPS]);
 void nn_reference64_fill(nn_kernel kernel[NN_OPS]);
 void nn_onednn_fill(nn_kernel kernel[NN_OPS]);
 
-/* What the processor has for products of bf16 operands: nothing, dot products of pairs in vectors, units for whole tiles. */
-typedef enum nn_bf16_units { NN_BF16_NONE, NN_BF16_VECTORS, NN_BF16_TILES } nn_bf16_units;
+/* What the processor has for products of bf16 operands: nothing; dot products of pairs in vectors, not known to be faster than products of
+ * floats, or nearly twice as fast; units for whole tiles. "auto" takes bf16 from NN_BF16_FAST_VECTORS on. */
+typedef enum nn_bf16_units { NN_BF16_NONE, NN_BF16_VECTORS, NN_BF16_FAST_VECTORS, NN_BF16_TILES } nn_bf16_units;
 nn_bf16_units nn_onednn_bf16(void);
 
 /* Update of n parameters by AdamW; see adamw.c. */

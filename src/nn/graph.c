@@ -207,6 +207,18 @@ void nn_scope_pop(nn_graph *g)
     if (g->scopes < most && !g->failed) g->scope[g->scope_start[g->scopes]] = 0;
 }
 
+void nn_layer_begin(nn_graph *g)
+{
+    if (g->layer) nn_fail(g, "nn_layer_begin inside of a layer");
+    g->layer = ++g->layers;
+}
+
+void nn_layer_end(nn_graph *g)
+{
+    if (!g->layer) nn_fail(g, "nn_layer_end without nn_layer_begin");
+    g->layer = 0;
+}
+
 /* ---- nodes ---- */
 
 static bool grow(nn_graph *g)
@@ -239,6 +251,7 @@ nn_id nn_node_add(nn_graph *g, nn_op op, nn_shape shape, const nn_id *in, int in
     node->args = args;
     node->inputs = inputs;
     node->root = id;
+    node->layer = g->layer;
     if (inputs > 0) {
         node->in = arena_alloc(g->memory, (size_t)inputs * sizeof *node->in);
         if (!node->in) return nn_fail(g, "%s: no memory", nn_op_name(op));

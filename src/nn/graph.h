@@ -24,11 +24,15 @@ typedef struct nn_node {
     bool keep, want_grad;
     nn_id follower;             /* the GELU that this product writes too; 0: none */
     bool with_input;            /* this GELU is written by the product it follows */
+    nn_id layer;                /* numbered from 1; 0: in none (recompute.c) */
     /* set by the plan */
     bool used;                  /* the loss or a kept tensor depends on it */
     bool needs_grad;            /* something before it (or itself) wants a gradient */
     bool active;                /* and the loss depends on it: it has a gradient */
     bool runs_backward;
+    bool own;                   /* only nodes of its own layer read it */
+    bool again;                 /* the backward pass computes it again */
+    size_t again_turn, back_turn;
     nn_call call;
     void *data, *grad;          /* of roots */
     void *seen, *seen_grad;     /* the host's side of them, where they lie on a device (mirror.c) */
@@ -39,6 +43,12 @@ typedef struct nn_completion {
     nn_id node;
     nn_parameter *parameter;
 } nn_completion;
+
+/* A turn of the backward pass: a node's forward kernel again, or its backward kernel. */
+typedef struct nn_turn {
+    nn_id node;
+    bool again;
+} nn_turn;
 
 /* What the host sees of a graph on a device: the same bytes on either side (mirror.c). */
 typedef struct nn_mirror {
@@ -56,9 +66,12 @@ struct nn_graph {
     char scope[512];
     size_t scope_start[32];
     int scopes;
+    nn_id layers, layer;        /* begun so far; the one that nodes belong to now, 0: none */
     pclr_error error;           /* the first building error */
     bool failed, compiled;
     nn_id loss;
+    nn_turn *turn;              /* the backward pass; times of the plan go on from `nodes` */
+    size_t turns;
     void *block;                /* tensors, their gradients, what kernels save, scratch: one block */
     nn_memory sizes;
     double *seconds;            /* [NN_OPS][2]: forward, backward; NULL: no profile asked for */
@@ -92,6 +105,8 @@ const char *nn_shape_text(nn_shape s, char text[96]);
 bool nn_shape_equal(nn_shape a, nn_shape b);
 /* fold.c: before the calls are made, after unused nodes are marked. */
 pclr_status nn_graph_fold(nn_graph *graph, pclr_error *error);
+/* recompute.c: once the calls are made; sets the turns of the backward pass. */
+pclr_status nn_graph_turns(nn_graph *graph, pclr_error *error);
 /* Product of all axes but the last (rows), the last axis (columns; 1 for scalars). */
 int64_t nn_shape_rows(nn_shape s);
 int64_t nn_shape_last(nn_shape s);

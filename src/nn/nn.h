@@ -44,9 +44,12 @@ typedef struct nn_backend nn_backend;
 pclr_status nn_backend_create(nn_backend **backend, const char *name, int threads, pclr_error *error);
 void nn_backend_destroy(nn_backend **backend);
 /* Number format of the products' operands in graphs that are compiled from here on: "fp32" (as after nn_backend_create), "bf16" (8 bits of
- * mantissa, sums in fp32; weights, activations, norms, losses and the update stay fp32) or "auto" (bf16 where the processor has matrix units
- * for it, else fp32). PCLR_E_UNSUPPORTED: bf16 on a back end or processor without it. */
+ * mantissa, sums in fp32; weights, activations, norms, losses and the update stay fp32) or "auto" (bf16 where the processor is faster
+ * with it: tile units, AMD's AVX512_BF16; else fp32). PCLR_E_UNSUPPORTED: bf16 on a back end or processor without it. */
 pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pclr_error *error);
+/* Whether graphs compiled after it keep only the results of each layer for the backward pass, which computes the others again: less
+ * memory for up to one more forward pass of time, the same bytes. PCLR_E_UNSUPPORTED on devices. */
+pclr_status nn_backend_recompute(nn_backend *backend, bool recompute, pclr_error *error);
 const char *nn_backend_precision_name(const nn_backend *backend); /* "fp32" or "bf16" */
 const char *nn_backend_name(const nn_backend *backend);
 const char *nn_backend_device(const nn_backend *backend); /* "NVIDIA H100 80GB HBM3"; NULL: the processor */
@@ -108,6 +111,9 @@ pclr_world *nn_graph_world(const nn_graph *graph);
 /* Names inside a scope get its prefix: scope "encoder", "layers.3" -> "encoder.layers.3.weight". */
 void nn_scope_push(nn_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void nn_scope_pop(nn_graph *graph);
+/* What is built between the two is a layer, all of whose nodes but its results may be computed again (nn_backend_recompute). */
+void nn_layer_begin(nn_graph *graph);
+void nn_layer_end(nn_graph *graph);
 
 nn_id nn_input(nn_graph *graph, const char *name, nn_type type, nn_shape shape); /* filled by the caller through nn_data */
 nn_id nn_param(nn_graph *graph, const char *name, nn_shape shape, nn_init init); /* made on first use, shared later; same shape required */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The plan of a graph: what is computed, how long every tensor lives, where it lies in memory. Time runs 0 .. nodes - 1 for the
- * forward pass and on to 2 nodes - 1 for the backward pass, in which node k has its turn at 2 nodes - 1 - k.
+ * forward pass and on through the turns of the backward pass (recompute.c). What is computed again lives twice, in the same place.
  *
  * One block holds it all. Inputs, constants, kept tensors, wanted gradients and the kernels' scratch live the whole time;
  * activations, their gradients and what kernels save share the rest by lifetime (largest first, lowest gap that fits).
@@ -14,10 +14,15 @@
 
 enum { ALIGN = 64 };
 
-/* A piece of the block and the time it is needed. */
+/* Both included. */
+typedef struct interval {
+    size_t from, to;
+} interval;
+
+/* A piece of the block and the times it is needed. */
 typedef struct span {
     size_t bytes, offset;
-    size_t from, to;   /* both included */
+    interval live[2];  /* the second one empty (from > to), but for what is computed again */
     void **address[2]; /* pointers to set, up to two users (a tensor and one computed in its place) */
 } span;
 
@@ -25,7 +30,8 @@ typedef struct planner {
     nn_graph *g;
     span *item;
     size_t items, capacity;
-    size_t *last_read;  /* [nodes] of a root's data */
+    size_t *last_read;  /* [nodes] of a root's data, in the forward pass where it is computed again, in either otherwise */
+    size_t *last_back;  /* [nodes] in the backward pass, of what is computed again */
     size_t *first_grad; /* [nodes] turn at which a root's gradient is first written; SIZE_MAX none */
     size_t *data_span;  /* [nodes] span of a root's data; SIZE_MAX: fixed or none */
 } planner;
@@ -142,9 +148,12 @@ static pclr_status prepare(nn_graph *g, pclr_error *error)
 
 /* ---- lifetimes ---- */
 
-static size_t turn_back(const nn_graph *g, size_t k)
+static const interval NEVER = {1, 0};
+
+/* The time after the last one. */
+static size_t end_of_time(const nn_graph *g)
 {
-    return 2 * g->nodes - 1 - k;
+    return g->nodes + g->turns;
 }
 
 static void latest(size_t *time, size_t candidate)
@@ -152,11 +161,20 @@ static void latest(size_t *time, size_t candidate)
     if (candidate > *time) *time = candidate;
 }
 
+/* The data of x is read at `time`. */
+static void note_read(planner *p, nn_id x, size_t time)
+{
+    const nn_id root = p->g->node[x].root;
+    const bool second = p->g->node[root].again && time >= p->g->nodes;
+    latest(second ? &p->last_back[root] : &p->last_read[root], time);
+}
+
 static void find_lifetimes(planner *p)
 {
     nn_graph *g = p->g;
     for (size_t k = 0; k < g->nodes; k++) {
         p->last_read[k] = k;
+        p->last_back[k] = g->node[k].again_turn;
         p->first_grad[k] = p->data_span[k] = SIZE_MAX;
     }
     for (size_t k = 0; k < g->nodes; k++) {
@@ -165,11 +183,11 @@ static void find_lifetimes(planner *p)
         const nn_kernel *kernel = &g->backend->kernel[n->op];
         for (int i = 0; i < n->inputs; i++) {
             if (n->in[i] == NN_NONE) continue;
-            nn_id root = g->node[n->in[i]].root;
-            latest(&p->last_read[root], k);
-            if (n->active && (kernel->reads & (1u << i))) latest(&p->last_read[root], turn_back(g, k));
+            note_read(p, n->in[i], k);
+            if (n->again) note_read(p, n->in[i], n->again_turn);
+            if (n->active && (kernel->reads & (1u << i))) note_read(p, n->in[i], n->back_turn);
         }
-        if (n->active && (kernel->reads & NN_READS_OUT)) latest(&p->last_read[n->root], turn_back(g, k));
+        if (n->active && (kernel->reads & NN_READS_OUT)) note_read(p, (nn_id)k, n->back_turn);
     }
     for (size_t k = g->nodes; k-- > 0;) {
         nn_node *n = &g->node[k];
@@ -177,20 +195,20 @@ static void find_lifetimes(planner *p)
         for (int i = 0; i < n->inputs; i++) {
             if (n->in[i] == NN_NONE || (n->no_grad & (1u << i)) || !g->node[n->in[i]].active) continue;
             nn_id root = g->node[n->in[i]].root;
-            if (p->first_grad[root] == SIZE_MAX) p->first_grad[root] = turn_back(g, k);
+            if (p->first_grad[root] == SIZE_MAX) p->first_grad[root] = n->back_turn;
         }
     }
-    if (g->loss != NN_NONE) p->first_grad[g->node[g->loss].root] = g->nodes;
+    if (g->loss != NN_NONE) p->first_grad[g->node[g->loss].root] = g->nodes; /* before the first turn's kernel */
 }
 
-static pclr_status add_span(planner *p, size_t bytes, size_t from, size_t to, void **address, pclr_error *error)
+static pclr_status add_span(planner *p, size_t bytes, interval live, interval again, void **address, pclr_error *error)
 {
     if (p->items == p->capacity) {
         size_t grown = p->capacity ? 2 * p->capacity : 256;
         TRY(mem_grow(&p->item, p->capacity, grown, sizeof *p->item, error));
         p->capacity = grown;
     }
-    p->item[p->items++] = (span){.bytes = round_up(bytes), .from = from, .to = to, .address = {address, NULL}};
+    p->item[p->items++] = (span){.bytes = round_up(bytes), .live = {live, again}, .address = {address, NULL}};
     return PCLR_OK;
 }
 
@@ -203,9 +221,17 @@ static bool in_place(const planner *p, size_t k)
     nn_id root = g->node[n->in[0]].root;
     const nn_node *source = &g->node[root];
     if (is_leaf(source) || source->keep || p->last_read[root] != k || p->data_span[root] == SIZE_MAX) return false;
+    if (source->again != n->again || (n->again && p->last_back[root] != n->again_turn)) return false;
     for (int i = 1; i < n->inputs; i++)
         if (n->in[i] != NN_NONE && g->node[n->in[i]].root == root) return false;
     return nn_shape_size(source->shape) == nn_shape_size(n->shape) && source->type == n->type && p->item[p->data_span[root]].address[1] == NULL;
+}
+
+/* When the second life of node k's data begins: with the product that writes it, if one does. */
+static interval second_life(const planner *p, const nn_node *n, size_t last)
+{
+    if (!n->again) return NEVER;
+    return (interval){n->with_input ? p->g->node[n->in[0]].again_turn : n->again_turn, last};
 }
 
 static pclr_status plan_data(planner *p, pclr_error *error)
@@ -219,15 +245,18 @@ static pclr_status plan_data(planner *p, pclr_error *error)
             if (in_place(p, k)) {
                 size_t at = p->data_span[g->node[n->in[0]].root];
                 p->item[at].address[1] = &n->data;
-                latest(&p->item[at].to, p->last_read[k]);
+                latest(&p->item[at].live[0].to, p->last_read[k]);
+                if (n->again) latest(&p->item[at].live[1].to, p->last_back[k]);
                 p->data_span[k] = at;
             } else {
                 p->data_span[k] = p->items;
-                TRY(add_span(p, data_bytes(g, n), n->with_input ? (size_t)n->in[0] : k, p->last_read[k], &n->data, error));
+                const interval first = {n->with_input ? (size_t)n->in[0] : k, p->last_read[k]};
+                TRY(add_span(p, data_bytes(g, n), first, second_life(p, n, p->last_back[k]), &n->data, error));
             }
         }
         size_t saved = kernel->saved ? kernel->saved(&n->call) : 0;
-        if (saved > 0) TRY(add_span(p, saved, k, n->active ? turn_back(g, k) : k, &n->call.saved, error));
+        const interval first = {k, n->active && !n->again ? n->back_turn : k};
+        if (saved > 0) TRY(add_span(p, saved, first, second_life(p, n, n->active ? n->back_turn : n->again_turn), &n->call.saved, error));
     }
     return PCLR_OK;
 }
@@ -239,7 +268,7 @@ static pclr_status plan_gradients(planner *p, pclr_error *error)
         nn_node *n = &g->node[k];
         if (!n->active || n->root != (nn_id)k || n->want_grad || is_leaf(n)) continue;
         if (p->first_grad[k] == SIZE_MAX) continue;
-        TRY(add_span(p, data_bytes(g, n), p->first_grad[k], turn_back(g, k), &n->grad, error));
+        TRY(add_span(p, data_bytes(g, n), (interval){p->first_grad[k], n->back_turn}, NEVER, &n->grad, error));
     }
     return PCLR_OK;
 }
@@ -282,10 +311,11 @@ static pclr_status use_parameter(nn_graph *g, nn_node *n, pclr_error *error)
 static pclr_status plan_fixed(planner *p, pclr_error *error)
 {
     nn_graph *g = p->g;
+    const interval always = {0, end_of_time(g)};
     for (size_t k = 0; k < g->nodes; k++) {
         nn_node *n = &g->node[k];
-        if (fixed_data(g, n)) TRY(add_span(p, data_bytes(g, n), 0, 2 * g->nodes, &n->data, error));
-        if (fixed_grad(g, n)) TRY(add_span(p, data_bytes(g, n), 0, 2 * g->nodes, &n->grad, error));
+        if (fixed_data(g, n)) TRY(add_span(p, data_bytes(g, n), always, NEVER, &n->data, error));
+        if (fixed_grad(g, n)) TRY(add_span(p, data_bytes(g, n), always, NEVER, &n->grad, error));
         if (param_in_place(g, n)) TRY(use_parameter(g, n, error));
     }
     return PCLR_OK;
@@ -316,7 +346,7 @@ static pclr_status plan_work(planner *p, void **work, pclr_error *error)
         size_t bytes = computes(&g->node[k]) && kernel->work ? kernel->work(&g->node[k].call) : 0;
         if (bytes > g->sizes.workspace) g->sizes.workspace = bytes;
     }
-    return g->sizes.workspace > 0 ? add_span(p, g->sizes.workspace, 0, 2 * g->nodes, work, error) : PCLR_OK;
+    return g->sizes.workspace > 0 ? add_span(p, g->sizes.workspace, (interval){0, end_of_time(g)}, NEVER, work, error) : PCLR_OK;
 }
 
 /* ---- placement ---- */
@@ -325,7 +355,17 @@ static int larger_first(const void *a, const void *b)
 {
     const span *x = *(span *const *)a, *y = *(span *const *)b;
     if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
-    return (x->from > y->from) - (x->from < y->from);
+    return (x->live[0].from > y->live[0].from) - (x->live[0].from < y->live[0].from);
+}
+
+static bool live_together(const span *x, const span *y)
+{
+    for (int a = 0; a < 2; a++)
+        for (int b = 0; b < 2; b++) {
+            const interval s = x->live[a], t = y->live[b];
+            if (s.from <= s.to && t.from <= t.to && s.from <= t.to && t.from <= s.to) return true;
+        }
+    return false;
 }
 
 /* Lowest offset at which `s` meets no placed span that lives at the same time. */
@@ -336,8 +376,7 @@ static void place(span **placed, size_t count, span *s)
         moved = false;
         for (size_t k = 0; k < count; k++) {
             const span *o = placed[k];
-            bool together = s->from <= o->to && o->from <= s->to;
-            if (!together || s->offset + s->bytes <= o->offset || o->offset + o->bytes <= s->offset) continue;
+            if (!live_together(s, o) || s->offset + s->bytes <= o->offset || o->offset + o->bytes <= s->offset) continue;
             s->offset = o->offset + o->bytes;
             moved = true;
         }
@@ -417,6 +456,7 @@ static pclr_status plan_memory(nn_graph *g, pclr_error *error)
     void *work = NULL;
     pclr_status status;
     TRY_GOTO(mem_alloc(&p.last_read, g->nodes, sizeof *p.last_read, error));
+    TRY_GOTO(mem_alloc(&p.last_back, g->nodes, sizeof *p.last_back, error));
     TRY_GOTO(mem_alloc(&p.first_grad, g->nodes, sizeof *p.first_grad, error));
     TRY_GOTO(mem_alloc(&p.data_span, g->nodes, sizeof *p.data_span, error));
     find_lifetimes(&p);
@@ -428,6 +468,7 @@ static pclr_status plan_memory(nn_graph *g, pclr_error *error)
     for (size_t k = 0; k < g->nodes; k++) g->node[k].call.work = work;
 done:
     mem_free(p.last_read);
+    mem_free(p.last_back);
     mem_free(p.first_grad);
     mem_free(p.data_span);
     mem_free(p.item);
@@ -453,6 +494,7 @@ pclr_status nn_graph_compile(nn_graph *g, nn_id loss, pclr_error *error)
     if (g->backend->device) nn_half_types(g);
     TRY(make_calls(g, error));
     TRY(prepare(g, error));
+    TRY(nn_graph_turns(g, error));
     TRY(plan_memory(g, error));
     if (g->backend->device) TRY(nn_mirror_make(g, error));
     fill_values(g);

@@ -27,6 +27,13 @@ static void note_time(nn_graph *g, nn_op op, int pass, double begin)
     g->seconds[2 * (int)op + pass] += clock_seconds() - begin;
 }
 
+static void run_node(nn_graph *g, nn_node *node)
+{
+    const double begin = now(g);
+    g->backend->kernel[node->op].forward(&node->call);
+    note_time(g, node->op, 0, begin);
+}
+
 static void run_forward(nn_graph *g, uint64_t step)
 {
     if (g->backend->device) {
@@ -36,10 +43,8 @@ static void run_forward(nn_graph *g, uint64_t step)
     for (size_t i = 0; i < g->nodes; i++) {
         nn_node *node = &g->node[i];
         if (!runs(node)) continue;
-        const double begin = now(g);
         node->call.step = step;
-        g->backend->kernel[node->op].forward(&node->call);
-        note_time(g, node->op, 0, begin);
+        run_node(g, node);
     }
     if (g->backend->device) nn_mirror_kept(g);
 }
@@ -170,15 +175,21 @@ static void run_backward(nn_graph *g, double scale)
     clear_wanted(g);
     set_loss_gradient(g, scale);
     size_t told = 0;
-    for (size_t i = g->nodes; i-- > 0;) {
-        nn_node *node = &g->node[i];
+    for (size_t t = 0; t < g->turns; t++) {
+        nn_node *node = &g->node[g->turn[t].node];
+        if (g->turn[t].again) {
+            node->call.again = true;
+            if (runs(node)) run_node(g, node);
+            node->call.again = false;
+            continue;
+        }
         if (!node->runs_backward) continue;
         const double begin = now(g);
         const nn_kernel *kernel = &g->backend->kernel[node->op];
         if (!kernel->writes) clear_gradients(g, &node->call);
         kernel->backward(&node->call);
         note_time(g, node->op, 1, begin);
-        tell_completions(g, i, &told);
+        tell_completions(g, (size_t)g->turn[t].node, &told);
     }
     if (g->backend->device) nn_mirror_gradients(g);
 }

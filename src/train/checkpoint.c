@@ -86,7 +86,8 @@ done:
 static bool may_change(const char *key)
 {
     static const char *const free_keys[] = {
-        "data.memory", "train.loader_threads", "train.prefetch", "train.checkpoint_every", "train.profile", NULL};
+        "data.memory",  "train.loader_threads", "train.prefetch", "train.checkpoint_every",
+        "train.profile", "train.recompute",      NULL};
     for (const char *const *k = free_keys; *k; k++)
         if (strcmp(*k, key) == 0) return true;
     return false;

@@ -81,6 +81,45 @@ static void find_rows(const matrix *x, piece rows, float *scratch, const float *
 
 /* ---- panels [depth][width] ---- */
 
+typedef float lanes __attribute__((vector_size(64), aligned(4)));
+
+/* A step of the transposition below: the off-diagonal squares of size d of each square of size 2 d change places. */
+#define UPPER(l, d) ((l) & (d) ? 16 + (l) - (d) : (l))
+#define LOWER(l, d) ((l) & (d) ? 16 + (l) : (l) + (d))
+#define LANES(take, d)                                                                                                                     \
+    take(0, d), take(1, d), take(2, d), take(3, d), take(4, d), take(5, d), take(6, d), take(7, d), take(8, d), take(9, d), take(10, d),   \
+        take(11, d), take(12, d), take(13, d), take(14, d), take(15, d)
+#define EXCHANGE(row, d)                                                                                                                   \
+    _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++)                                                                                  \
+    {                                                                                                                                      \
+        if (i & (d)) continue;                                                                                                             \
+        const lanes upper = row[i], lower = row[i + (d)];                                                                                  \
+        row[i] = __builtin_shufflevector(upper, lower, LANES(UPPER, d));                                                                   \
+        row[i + (d)] = __builtin_shufflevector(upper, lower, LANES(LOWER, d));                                                             \
+    }
+
+/* to[i][n] = from[n][i] for 16 x 16 values; steps between rows */
+NN_CLONES static void transpose(const float *from, int64_t from_step, float *to, int64_t to_step)
+{
+    lanes row[16];
+    _Pragma("GCC unroll 16") for (int n = 0; n < 16; n++) row[n] = *(const lanes *)(from + n * from_step);
+    EXCHANGE(row, 8)
+    EXCHANGE(row, 4)
+    EXCHANGE(row, 2)
+    EXCHANGE(row, 1)
+    _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) *(lanes *)(to + i * to_step) = row[i];
+}
+
+/* Panel rows of weights whose depth lies together in memory: squares of 16, and what is left over one by one. */
+static void pack_turned(const float *from, int64_t n_step, int64_t depth, int64_t count, int64_t width, float *to)
+{
+    const int64_t squares = depth / 16 * 16, whole = count / 16 * 16;
+    for (int64_t n = 0; n < whole; n += 16)
+        for (int64_t i = 0; i < squares; i += 16) transpose(from + n * n_step + i, n_step, to + i * width + n, width);
+    for (int64_t n = 0; n < count; n++)
+        for (int64_t i = n < whole ? squares : 0; i < depth; i++) to[i * width + n] = from[n * n_step + i];
+}
+
 /* Columns from `first` on as a panel, zeros beyond the last one. */
 static void pack_weights(const weights *w, int64_t first, int64_t width, float *panel)
 {
@@ -93,9 +132,12 @@ static void pack_weights(const weights *w, int64_t first, int64_t width, float *
             for (int64_t i = 0; i < w->inner; i++) memcpy(to + i * width, from + i * w->inner_step, (size_t)count * sizeof *to);
             continue;
         }
-        for (int64_t begin = 0; begin < w->inner; begin += 64) /* 64 rows of the panel stay near while its columns are filled */
-            for (int64_t n = 0; n < count; n++)
-                for (int64_t i = begin; i < begin + 64 && i < w->inner; i++) to[i * width + n] = from[i * w->inner_step + n * w->n_step];
+        if (w->inner_step == 1) {
+            pack_turned(from, w->n_step, w->inner, count, width, to);
+            continue;
+        }
+        for (int64_t i = 0; i < w->inner; i++)
+            for (int64_t n = 0; n < count; n++) to[i * width + n] = from[i * w->inner_step + n * w->n_step];
     }
 }
 
@@ -118,6 +160,26 @@ static void pack_rows(const float *const *row, int64_t depth, int64_t first, int
     }
 }
 
+/* ---- what is needed soon ---- */
+
+enum { LINE = 64 }; /* bytes */
+
+/* The rows of a result, which are read and written once a block of depth. */
+static void fetch_result(const tile_result *to)
+{
+    for (int64_t i = 0; i < to->rows; i++) {
+        const char *row = (const char *)to->row[i];
+        for (int64_t at = 0; at < (int64_t)sizeof(float) * to->columns; at += LINE) __builtin_prefetch(row + at, 1, 3);
+        __builtin_prefetch(to->row[i] + to->columns - 1, 1, 3); /* rows need not begin with a line */
+    }
+}
+
+/* Bytes [*fetched, until) of what lies at `from`, into the second-level cache. */
+static void fetch_ahead(const float *from, int64_t *fetched, int64_t until)
+{
+    for (; *fetched < until; *fetched += LINE) __builtin_prefetch((const char *)from + *fetched, 0, 2);
+}
+
 /* ---- rows times weights ---- */
 
 typedef struct product {
@@ -137,11 +199,16 @@ static void multiply_panel(const product *p, const float *const *row, float *con
     const bool begins = block.begin == 0;
     tile_result part = {.bias = begins && p->y->bias ? p->y->bias + first : NULL, .add = p->y->add || !begins};
     part.columns = p->N - first < tile.columns ? p->N - first : tile.columns;
+    const float *next = panel + tile.columns * p->K; /* past the last panel nothing is read: fetching there does no harm */
+    const int64_t bytes = (block.end - block.begin) * tile.columns * (int64_t)sizeof *panel;
+    int64_t fetched = 0;
     for (int64_t r = 0; r < count; r += tile.rows) {
         const float *from[MOST_TILE_ROWS];
         part.rows = count - r < tile.rows ? count - r : tile.rows;
         for (int64_t i = 0; i < tile.rows; i++) from[i] = row[i < part.rows ? r + i : r] + block.begin;
         for (int64_t i = 0; i < part.rows; i++) part.row[i] = to[r + i] + first;
+        fetch_result(&part);
+        fetch_ahead(next, &fetched, bytes * (r + part.rows) / count);
         tile.multiply(from, 1, panel, block.end - block.begin, &part);
     }
 }
@@ -242,7 +309,11 @@ void gemm_tiles(const float *left, int64_t M, int64_t row_step, int64_t step, co
 
 /* ---- gradients of weights: the rows shared out to `parts`, the N columns of dy to `groups` ---- */
 
-enum { BLOCK = 256 }; /* rows that are added up in registers */
+enum {
+    BLOCK = 256, /* rows that are added up in registers */
+    FEW = 8,     /* rows that are read to their end together: columns of rows whose length is a power of two share cache sets */
+    HEIGHT = 192 /* columns of dy that meet a panel together: with BLOCK they fill a fifth of the second-level cache */
+};
 
 typedef struct shares {
     int64_t parts, groups;
@@ -258,36 +329,47 @@ static shares shares_of(const matrix *x, int64_t N, int threads)
     return s;
 }
 
-/* Floats of N columns of BLOCK rows, cut into tiles [BLOCK][rows of a tile]. */
-static int64_t tiled_floats(int64_t N)
+/* Floats of up to HEIGHT columns of BLOCK rows, cut into tiles [BLOCK][rows of a tile]. */
+static const int64_t TILED_FLOATS = (HEIGHT + 2 * MOST_TILE_ROWS) * BLOCK;
+
+/* Floats of BLOCK rows of x as panels. */
+static int64_t panels_floats(const matrix *x)
 {
-    return (N + 2 * MOST_TILE_ROWS) * BLOCK;
+    return ceil_div(x->columns, MOST_TILE_COLUMNS) * MOST_TILE_COLUMNS * BLOCK;
 }
 
-/* A task's scratch: its columns of dy, one panel, rows that must be written. */
-static int64_t task_scratch(const matrix *x, const shares *s, int64_t N)
+/* A task's scratch: columns of dy, panels, rows that must be written. */
+static int64_t task_scratch(const matrix *x)
 {
-    return tiled_floats(ceil_div(N, s->groups)) + BLOCK * MOST_TILE_COLUMNS + most_written(x, BLOCK) * written_stride(x);
+    return TILED_FLOATS + panels_floats(x) + most_written(x, BLOCK) * written_stride(x);
 }
 
 size_t gemm_weights_scratch(const matrix *x, int64_t N, int threads)
 {
     if (PCLR_BF16 && x->bf16) return gemm_weights_bf16_scratch(x, N, threads);
     const shares s = shares_of(x, N, threads);
-    return (size_t)((s.parts - 1) * N * x->columns + s.parts * s.groups * task_scratch(x, &s, N) + 16);
+    return (size_t)((s.parts - 1) * N * x->columns + s.parts * s.groups * task_scratch(x) + 16);
 }
 
-/* `height` columns of dy from n on, as tiles one after another: to[tile][r][i] = dy[r][tile * height of a tile + i]. */
+/* One row of a tile: to[i] = from[i]. What is copied too much is overwritten by the next row. */
+static void cut_row(const float *from, int64_t left, int64_t tile, float *to)
+{
+    if (left >= MOST_TILE_ROWS)
+        memcpy(to, from, MOST_TILE_ROWS * sizeof *to);
+    else
+        for (int64_t i = 0; i < tile; i++) to[i] = i < left ? from[i] : 0;
+}
+
+/* `height` columns of dy as tiles one after another: to[tile][r][i] = dy[r][tile * height of a tile + i]. Fetching past the last row
+ * does no harm. */
 static void cut_tiles(const float *dy, int64_t stride, int64_t rows, int64_t height, int64_t tile, float *to)
 {
-    for (int64_t n = 0; n < height; n += tile, to += BLOCK * tile)
-        for (int64_t r = 0; r < rows; r++) {
-            const float *from = dy + r * stride + n;
-            if (n + MOST_TILE_ROWS <= height) /* what is copied too much is overwritten by the next row */
-                memcpy(to + r * tile, from, MOST_TILE_ROWS * sizeof *to);
-            else
-                for (int64_t i = 0; i < tile; i++) to[r * tile + i] = n + i < height ? from[i] : 0;
-        }
+    for (int64_t begin = 0; begin < rows; begin += FEW)
+        for (int64_t n = 0; n < height; n += tile)
+            for (int64_t r = begin; r < begin + FEW && r < rows; r++) {
+                __builtin_prefetch(dy + (r + 2 * FEW) * stride + n, 0, 3);
+                cut_row(dy + r * stride + n, height - n, tile, to + n * BLOCK + r * tile);
+            }
 }
 
 /* dw[n][..] (+)= columns of dy times one panel */
@@ -300,25 +382,40 @@ static void add_panel(tile_kernel tile, const float *tiles, int64_t height, cons
         part.rows = height - n < tile.rows ? height - n : tile.rows;
         for (int64_t i = 0; i < tile.rows; i++) from[i] = tiles + i;
         for (int64_t i = 0; i < part.rows; i++) part.row[i] = dw + (n + i) * dw_stride;
+        fetch_result(&part);
         tile.multiply(from, tile.rows, panel, depth, &part);
     }
+}
+
+/* All columns of `depth` rows as panels. */
+static void pack_panels(const float *const *row, int64_t depth, int64_t K, int64_t width, float *panels)
+{
+    for (int64_t begin = 0; begin < depth; begin += FEW)
+        for (int64_t k = 0; k < K; k += width) {
+            const int64_t few = depth - begin < FEW ? depth - begin : FEW;
+            for (int64_t r = begin + 2 * FEW; r < begin + 3 * FEW && r < depth; r++)
+                for (int64_t n = k; n < k + width; n += LINE / 4) __builtin_prefetch(row[r] + n, 0, 3);
+            pack_rows(row + begin, few, k, K - k < width ? K - k : width, width, panels + k * BLOCK + begin * width);
+        }
 }
 
 static void weights_task(const matrix *x, const float *dy, int64_t dy_stride, piece rows, piece n, bool add, float *dw, float *scratch)
 {
     const tile_kernel tile = tile_for(x->columns);
-    const int64_t height = n.end - n.begin, K = x->columns;
-    float *tiles = scratch, *panel = tiles + tiled_floats(height), *written = panel + BLOCK * MOST_TILE_COLUMNS;
+    const int64_t K = x->columns, height = HEIGHT / tile.rows * tile.rows;
+    float *tiles = scratch, *panels = tiles + TILED_FLOATS, *written = panels + panels_floats(x);
     const float *row[BLOCK];
     for (int64_t begin = rows.begin; begin < rows.end; begin += BLOCK) {
         const piece now = {begin, begin + BLOCK < rows.end ? begin + BLOCK : rows.end};
         const int64_t depth = now.end - now.begin;
-        cut_tiles(dy + begin * dy_stride + n.begin, dy_stride, depth, height, tile.rows, tiles);
         find_rows(x, now, written, row);
-        for (int64_t k = 0; k < K; k += tile.columns) {
-            const int64_t count = K - k < tile.columns ? K - k : tile.columns;
-            pack_rows(row, depth, k, count, tile.columns, panel);
-            add_panel(tile, tiles, height, panel, depth, count, add || begin > rows.begin, dw + n.begin * K + k, K);
+        pack_panels(row, depth, K, tile.columns, panels);
+        for (int64_t at = n.begin; at < n.end; at += height) {
+            const int64_t high = n.end - at < height ? n.end - at : height;
+            cut_tiles(dy + begin * dy_stride + at, dy_stride, depth, high, tile.rows, tiles);
+            for (int64_t k = 0; k < K; k += tile.columns)
+                add_panel(tile, tiles, high, panels + k * BLOCK, depth, K - k < tile.columns ? K - k : tile.columns, add || begin > rows.begin,
+                          dw + at * K + k, K);
         }
     }
 }
@@ -335,7 +432,7 @@ void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N
         return;
     }
     const shares s = shares_of(x, N, threads);
-    const int64_t size = N * x->columns, own = task_scratch(x, &s, N);
+    const int64_t size = N * x->columns, own = task_scratch(x);
     float *others = scratch, *scratches = scratch + ceil_div((s.parts - 1) * size, 16) * 16;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t task = 0; task < s.parts * s.groups; task++) {

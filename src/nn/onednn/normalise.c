@@ -150,9 +150,10 @@ static void batch_statistics(const nn_call *c)
     sum = sum_all_rows(c, SQUARES);
     for (int64_t k = 0; k < C; k++) {
         const double unbiased = sum[k] / (double)(R > 1 ? R - 1 : 1);
+        scale[k] = (float)(1 / sqrt(sum[k] / (double)R + c->args->eps));
+        if (c->again) continue;
         running_mean[k] = (float)((double)running_mean[k] + m * ((double)mean[k] - (double)running_mean[k]));
         running_var[k] = (float)((double)running_var[k] + m * (unbiased - (double)running_var[k]));
-        scale[k] = (float)(1 / sqrt(sum[k] / (double)R + c->args->eps));
     }
 }
 

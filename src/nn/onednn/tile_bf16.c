@@ -30,7 +30,8 @@ static nn_bf16_units find_units(void)
     if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq")) return NN_BF16_NONE;
     if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & (1u << 5))) return NN_BF16_NONE;
     const bool tiles = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & (1u << 22)) && (d & (1u << 24));
-    return tiles && tiles_permitted() ? NN_BF16_TILES : NN_BF16_VECTORS;
+    if (tiles && tiles_permitted()) return NN_BF16_TILES;
+    return __builtin_cpu_is("amd") ? NN_BF16_FAST_VECTORS : NN_BF16_VECTORS; /* elsewhere not measured */
 }
 
 /* Asked once: a virtual machine takes long to answer. */

@@ -138,8 +138,10 @@ static void batch_norm_statistics(const nn_call *c, int64_t channel, double *mea
     sum /= (double)all;
     for (int64_t r = 0; r < R; r++) squares += ((double)x[r * C] - sum) * ((double)x[r * C] - sum);
     world_sum(c->world, &squares, 1);
-    running_mean[channel] = (real)(*mean + momentum * (sum - *mean));
-    running_var[channel] = (real)(*variance + momentum * (squares / (double)(all > 1 ? all - 1 : 1) - *variance));
+    if (!c->again) {
+        running_mean[channel] = (real)(*mean + momentum * (sum - *mean));
+        running_var[channel] = (real)(*variance + momentum * (squares / (double)(all > 1 ? all - 1 : 1) - *variance));
+    }
     *mean = sum;
     *variance = squares / (double)all;
 }
