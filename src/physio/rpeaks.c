@@ -49,6 +49,7 @@ typedef struct detector {
     float *slope, *scratch, *energy; /* [samples] */
     float *maximum, *mean;           /* [blocks] of |slope| of the lead in hand, later of the energy */
     float *gain, *weight, *total;    /* [blocks] */
+    float *half;                     /* [2 * blocks] means of half seconds of the lead in hand */
     float *trust;                    /* [leads][blocks], the list's */
 } detector;
 
@@ -61,12 +62,13 @@ static pclr_status detector_create(detector *d, const working *w, pclr_error *er
     float **blocked[] = {&d->maximum, &d->mean, &d->gain, &d->weight, &d->total};
     for (size_t k = 0; k < sizeof sized / sizeof *sized; k++) TRY(mem_alloc(sized[k], w->samples, sizeof(float), error));
     for (size_t k = 0; k < sizeof blocked / sizeof *blocked; k++) TRY(mem_alloc(blocked[k], d->blocks, sizeof(float), error));
+    TRY(mem_alloc(&d->half, 2 * d->blocks, sizeof(float), error));
     return PCLR_OK;
 }
 
 static void detector_free(detector *d)
 {
-    float **all[] = {&d->slope, &d->scratch, &d->energy, &d->maximum, &d->mean, &d->gain, &d->weight, &d->total};
+    float **all[] = {&d->slope, &d->scratch, &d->energy, &d->maximum, &d->mean, &d->gain, &d->weight, &d->total, &d->half};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) mem_release(all[k]);
 }
 
@@ -111,6 +113,7 @@ static float peakedness_weight(float level, float mean)
 static void lead_gains(detector *d, size_t lead)
 {
     block_statistics(d, d->slope);
+    size_t halves = trust_half_seconds(working_lead(d->w, lead), d->w->samples, d->half);
     for (size_t b = 0; b < d->blocks; b++) {
         float level = block_quantile(d->maximum, d->blocks, b, LEVEL_QUANTILE);
         float mean = block_quantile(d->mean, d->blocks, b, 0.5F);
@@ -118,7 +121,7 @@ static void lead_gains(detector *d, size_t lead)
         float usable = flat ? 0.0F : d->w->quality[lead] * trust_against_burst(d->maximum[b], level);
         d->weight[b] = usable * peakedness_weight(level, mean);
         d->gain[b] = flat ? 0.0F : 1.0F / (level * level);
-        d->trust[lead * d->blocks + b] = usable * trust_against_noise(level, mean) * trust_against_wander(d->w, lead, b * BLOCK, level);
+        d->trust[lead * d->blocks + b] = usable * trust_against_noise(level, mean) * trust_against_wander(d->half, halves, b, level);
     }
 }
 

@@ -7,7 +7,7 @@
 static const float PEAKED = 9.0F, LIKE_NOISE = 4.5F;
 static const float STEEP = 2.5F, BURST = 4.0F;
 static const float WANDER = 2.0F, DRIFT = 4.0F;
-enum { STRETCH = 125, REACH = 4 * STRETCH }; /* means over half a second, over two seconds to either side */
+enum { HALF_SECOND = 125, REACH = 4 }; /* working samples; half seconds to either side */
 
 /* 1 up to `full`, `least` from `none` on, a line between. */
 static float falling(float x, float full, float none, float least)
@@ -26,21 +26,24 @@ float trust_against_burst(float steepest, float level)
     return falling(steepest / fmaxf(level, 1e-12F), STEEP, BURST, 0.001F);
 }
 
-static float mean_of(const float *x, size_t n)
+size_t trust_half_seconds(const float *x, size_t samples, float *mean)
 {
-    float sum = 0.0F;
-    for (size_t i = 0; i < n; i++) sum += x[i];
-    return sum / (float)n;
+    const size_t halves = samples / HALF_SECOND;
+    for (size_t k = 0; k < halves; k++) {
+        float sum = 0.0F;
+        for (size_t i = k * HALF_SECOND; i < (k + 1) * HALF_SECOND; i++) sum += x[i];
+        mean[k] = sum / HALF_SECOND;
+    }
+    return halves;
 }
 
-float trust_against_wander(const working *w, size_t lead, size_t first, float level)
+float trust_against_wander(const float *mean, size_t halves, size_t second, float level)
 {
-    const float *x = working_lead(w, lead);
+    const size_t first = 2 * second > REACH ? 2 * second - REACH : 0, end = 2 * second + 2 + REACH;
     float low = INFINITY, high = -INFINITY;
-    for (size_t at = first > REACH ? first - REACH : 0; at + STRETCH <= w->samples && at < first + 2 * STRETCH + REACH; at += STRETCH) {
-        const float mean = mean_of(x + at, STRETCH);
-        low = fminf(low, mean);
-        high = fmaxf(high, mean);
+    for (size_t k = first; k < end && k < halves; k++) {
+        low = fminf(low, mean[k]);
+        high = fmaxf(high, mean[k]);
     }
     return high > low ? falling((high - low) / fmaxf(level, 1e-12F), WANDER, DRIFT, 0.01F) : 1.0F;
 }

@@ -6,13 +6,15 @@
 #ifndef PCLR_PHYSIO_TRUST_H
 #define PCLR_PHYSIO_TRUST_H
 
-#include "physio/working.h"
+#include <stddef.h>
 
 /* `level`: slope of the lead's beats, mV in 24 ms; `mean`: its mean slope. White noise has a level of 3.5 means, an ECG of 6 to 20. */
 float trust_against_noise(float level, float mean);
 /* `steepest`: slope of this second. */
 float trust_against_burst(float steepest, float level);
-/* The second that begins at working sample `first`. */
-float trust_against_wander(const working *w, size_t lead, size_t first, float level);
+/* mean[2 * seconds] of a lead's half seconds; returns how many are whole. */
+size_t trust_half_seconds(const float *x, size_t samples, float *mean);
+/* `halves` means of half seconds of the lead; `second` counts from 0. */
+float trust_against_wander(const float *mean, size_t halves, size_t second, float level);
 
 #endif
