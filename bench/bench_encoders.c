@@ -125,7 +125,7 @@ static pclr_status build(trainee *t, const item *what, const char *precision, pc
 {
     TRY(nn_backend_create(&t->backend, BACKEND, 0, error));
     TRY(nn_backend_precision(t->backend, precision, error));
-    TRY(nn_backend_recompute(t->backend, RECOMPUTE, error));
+    nn_backend_recompute(t->backend, RECOMPUTE);
     TRY(nn_params_create(&t->params, 1, error));
     TRY(nn_graph_create(&t->graph, t->backend, t->params, what->train ? NN_TRAIN : NN_INFER, error));
     t->input = nn_input(t->graph, "signal", NN_F32, nn_shape3(what->batch, what->time, what->channels));

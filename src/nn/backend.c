@@ -113,12 +113,9 @@ pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pcl
     return PCLR_OK;
 }
 
-pclr_status nn_backend_recompute(nn_backend *backend, bool recompute, pclr_error *error)
+void nn_backend_recompute(nn_backend *backend, bool recompute)
 {
-    if (recompute && backend->device)
-        return error_set(error, PCLR_E_UNSUPPORTED, "recomputation of layers: not on device %s; run on the processor or without it", backend->name);
     backend->recompute = recompute;
-    return PCLR_OK;
 }
 
 const char *nn_backend_precision_name(const nn_backend *backend)

@@ -48,8 +48,8 @@ void nn_backend_destroy(nn_backend **backend);
  * with it: tile units, AMD's AVX512_BF16; else fp32). PCLR_E_UNSUPPORTED: bf16 on a back end or processor without it. */
 pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pclr_error *error);
 /* Whether graphs compiled after it keep only the results of each layer for the backward pass, which computes the others again: less
- * memory for up to one more forward pass of time, the same bytes. PCLR_E_UNSUPPORTED on devices. */
-pclr_status nn_backend_recompute(nn_backend *backend, bool recompute, pclr_error *error);
+ * memory for up to one more forward pass of time, the same bytes. */
+void nn_backend_recompute(nn_backend *backend, bool recompute);
 const char *nn_backend_precision_name(const nn_backend *backend); /* "fp32" or "bf16" */
 const char *nn_backend_name(const nn_backend *backend);
 const char *nn_backend_device(const nn_backend *backend); /* "NVIDIA H100 80GB HBM3"; NULL: the processor */

@@ -106,7 +106,7 @@ static pclr_status open_network(pretrain *r, pclr_error *error)
     TRY(model_spec_from_config(&r->encoder, c, r->pool.preprocess.leads, error));
     TRY(nn_backend_create(&r->backend, config_text(c, "train.backend"), (int)config_int(c, "train.threads"), error));
     TRY(nn_backend_precision(r->backend, config_text(c, "train.precision"), error));
-    TRY(nn_backend_recompute(r->backend, config_bool(c, "train.recompute"), error));
+    nn_backend_recompute(r->backend, config_bool(c, "train.recompute"));
     nn_backend_share(r->backend, r->world);
     TRY(nn_params_create(&r->params, (uint64_t)config_int(c, "seed"), error));
     TRY(build_graph(r, &r->train, NN_TRAIN, error));

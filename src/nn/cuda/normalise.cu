@@ -95,9 +95,8 @@ struct statistics {
 
 static statistics statistics_of(const nn_call *c, const grouped &g)
 {
-    const bool batch = c->inputs > 3;
     statistics s = {value_of(&c->in[0]), (float *)c->saved, NULL, NULL, g.C, g.S, g.rows * g.C, (double)(g.rows * g.S), c->args->eps, c->args->momentum};
-    if (batch) {
+    if (c->inputs > 3 && !c->again) {
         s.running_mean = (float *)c->in[3].data;
         s.running_var = (float *)c->in[4].data;
     }
