@@ -20,7 +20,7 @@ extern "C" {
 
 /* ---- the device ---- */
 
-enum { BLAS_WORKSPACE = 64 << 20, MOST_SUMS = 1 << 16 };
+enum { BLAS_WORKSPACE = 64 << 20 };
 
 struct cuda_device {
     nn_device base; /* first: kernels get &base */
@@ -30,7 +30,7 @@ struct cuda_device {
     cublasLtHandle_t lt;
     void *workspace; /* of the product library */
     size_t most_shared; /* bytes of shared memory that a block may ask for */
-    unsigned *arrived; /* [MOST_SUMS] blocks of a sum that are done; 0 between kernels */
+    unsigned *arrived; /* blocks of a sum that are done; 0 between kernels */
     char fault[256]; /* the first one since the last finish; "" none */
     pclr_status fault_status;
 };
@@ -137,21 +137,31 @@ struct view {
     {
         put(i, add ? get(i) + x : x);
     }
-    /* Eight values from a multiple of eight on. */
-    __device__ void get8(int64_t i, float x[8]) const
+    /* Two values from a multiple of two on. */
+    __device__ void give2(int64_t i, float x, float y, bool add) const
     {
         if (bf16) {
-            const uint4 raw = *(const uint4 *)((const __nv_bfloat16 *)data + i);
-            const __nv_bfloat162 *pair = (const __nv_bfloat162 *)&raw;
-#pragma unroll
-            for (int k = 0; k < 4; k++) {
-                const float2 two = __bfloat1622float2(pair[k]);
-                x[2 * k] = two.x;
-                x[2 * k + 1] = two.y;
-            }
+            __nv_bfloat162 *at = (__nv_bfloat162 *)((__nv_bfloat16 *)data + i);
+            const float2 before = add ? __bfloat1622float2(*at) : make_float2(0, 0);
+            *at = __floats2bfloat162_rn(before.x + x, before.y + y);
         } else {
-            const float4 a = *(const float4 *)((const float *)data + i), b = *(const float4 *)((const float *)data + i + 4);
-            x[0] = a.x, x[1] = a.y, x[2] = a.z, x[3] = a.w, x[4] = b.x, x[5] = b.y, x[6] = b.z, x[7] = b.w;
+            float2 *at = (float2 *)((float *)data + i);
+            const float2 before = add ? *at : make_float2(0, 0);
+            *at = make_float2(before.x + x, before.y + y);
+        }
+    }
+    /* Eight values from a multiple of eight on. Without a branch, so that several of them may be under way at once. */
+    __device__ void get8(int64_t i, float x[8]) const
+    {
+        const char *at = (const char *)data + i * (bf16 ? 2 : 4);
+        const uint4 a = *(const uint4 *)at;
+        uint4 b = a;
+        if (!bf16) b = *(const uint4 *)(at + 16);
+        const unsigned word[8] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            const unsigned half = k % 2 ? word[k / 2] & 0xffff0000u : word[k / 2] << 16;
+            x[k] = __uint_as_float(bf16 ? half : word[k]);
         }
     }
     /* n values, 8 or 1 */
@@ -357,8 +367,8 @@ template <int K, class F, class E> static void sums(const nn_call *c, int64_t n,
 
 /*
  * ---- sums over the rows of [items][rows][C], by item and column ----
- * f(item, row of all, first column, n, term) gives K terms of n columns, n = 8 or 1. A thread adds up a few rows in float, a block its threads
- * and all blocks in double.
+ * M::prepare(item, column, n) once a thread, then M::terms(item, row of all, column, n, term) gives K terms of n columns, n = 8 or 1. A warp
+ * adds up rows in float, a block its warps and a second kernel all blocks in double.
  */
 
 struct column_grid {
@@ -366,14 +376,16 @@ struct column_grid {
     int wide, across, down; /* columns of a thread; threads of a block across columns and down rows */
 };
 
+enum { AT_ONCE = 4 }; /* rows of a thread that are read before the first one is used */
+
 static inline column_grid column_grid_of(int64_t items, int64_t rows, int64_t C)
 {
     column_grid g = {items, rows, C, 1, C % 8 == 0 ? 8 : 1, 1, 1};
     const int most_across = g.wide == 8 ? 8 : 32; /* 128 bytes of bf16 */
     while (g.across < most_across && (int64_t)g.across * g.wide < C) g.across *= 2;
     g.down = BLOCK / g.across;
-    const int64_t stripes = items * ceil_div(C, g.across * g.wide), most = ceil_div(rows, 2 * g.down);
-    g.parts = ceil_div(132 * 3, stripes);
+    const int64_t stripes = items * ceil_div(C, g.across * g.wide), most = ceil_div(rows, AT_ONCE * g.down);
+    g.parts = ceil_div(132 * 4, stripes);
     if (g.parts > most) g.parts = most;
     if (ceil_div(rows, g.parts * g.down) > 128) g.parts = ceil_div(rows, 128 * g.down);
     return g;
@@ -384,104 +396,116 @@ static inline size_t columns_work(int K, int64_t items, int64_t rows, int64_t C)
     return aligned((size_t)(items * column_grid_of(items, rows, C).parts * K * C) * sizeof(double));
 }
 
-/* Sums of a thread's columns, added up over the threads of the block that share them; thread `down` 0 .. holds one column each. */
-template <int K> static __device__ void down_sums(const column_grid &g, float sum[K][8], float *shared, double *all)
+/* part [items][C][K][parts] */
+template <int K, int WIDE, class M> __global__ void columns_kernel(column_grid g, M m, double *part)
 {
-    const int thread = threadIdx.x, across = thread % g.across, width = g.across * g.wide;
-#pragma unroll
-    for (int k = 0; k < K; k++) {
-        __syncthreads();
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-            if (i < g.wide) shared[thread / g.across * width + across * g.wide + i] = sum[k][i];
-        __syncthreads();
-        all[k] = 0;
-        if (thread < width)
-            for (int d = 0; d < g.down; d++) all[k] += (double)shared[d * width + thread];
-    }
-}
-
-/* Adds up the parts of a stripe, by all threads of the block; all[] of the first `width` threads. */
-template <int K> static __device__ void end_of_parts(const column_grid &g, const double *part, int64_t item, int64_t stripe, double *shared, double *all)
-{
-    const int width = g.across * g.wide, column = threadIdx.x % width, share = threadIdx.x / width, shares = BLOCK / width;
-    for (int k = 0; k < K; k++) {
-        double sum = 0;
-        if (stripe + column < g.C) {
-            const double *from = part + (item * g.parts * K + k) * g.C + stripe + column;
-#pragma unroll 8
-            for (int64_t q = share; q < g.parts; q += shares) sum += __ldcg(from + q * K * g.C);
-        }
-        __syncthreads();
-        shared[threadIdx.x] = sum;
-        __syncthreads();
-        all[k] = 0;
-        for (int q = 0; q < shares && threadIdx.x < width; q++) all[k] += shared[q * width + column];
-    }
-}
-
-template <int K, class F, class E> __global__ void columns_kernel(column_grid g, F f, E end, double *part, unsigned *arrived)
-{
-    __shared__ __align__(16) float shared[BLOCK * 8]; /* of doubles as well */
-    const int width = g.across * g.wide;
-    const int64_t stripe = blockIdx.x * (int64_t)width, column = stripe + threadIdx.x % g.across * g.wide, p = blockIdx.y, item = blockIdx.z;
+    __shared__ float shared[BLOCK / 32][64];
+    const int thread = threadIdx.x, lane = thread % 32, warp = thread / 32, width = g.across * WIDE;
+    const int64_t stripe = blockIdx.x * (int64_t)width, column = stripe + thread % g.across * WIDE, p = blockIdx.y, item = blockIdx.z;
     const int64_t first = g.rows * p / g.parts, last = g.rows * (p + 1) / g.parts;
-    float sum[K][8] = {};
-    if (column < g.C)
-        for (int64_t r = first + threadIdx.x / g.across; r < last; r += g.down) {
+    float sum[K][WIDE] = {};
+    if (column < g.C) {
+        m.prepare(item, column, WIDE);
+#pragma unroll 4
+        for (int64_t r = first + thread / g.across; r < last; r += g.down) {
             float term[K][8];
-            f(item, item * g.rows + r, column, g.wide, term);
+            m.terms(item, item * g.rows + r, column, WIDE, term);
 #pragma unroll
             for (int k = 0; k < K; k++)
 #pragma unroll
-                for (int i = 0; i < 8; i++) sum[k][i] += term[k][i];
+                for (int i = 0; i < WIDE; i++) sum[k][i] += term[k][i];
         }
-    double all[K];
-    down_sums<K>(g, sum, shared, all);
-    const int64_t own = stripe + threadIdx.x;
-    const bool holds = threadIdx.x < width && own < g.C;
-    if (g.parts > 1) {
-        for (int k = 0; k < K && holds; k++) part[((item * g.parts + p) * K + k) * g.C + own] = all[k];
-        if (!last_to_arrive(arrived + item * gridDim.x + blockIdx.x, (unsigned)g.parts)) return;
-        end_of_parts<K>(g, part, item, stripe, (double *)shared, all);
     }
-    if (holds) end(item, own, all);
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        __syncthreads();
+#pragma unroll
+        for (int i = 0; i < WIDE; i++) {
+            float own = sum[k][i];
+            for (int step = 16; step >= g.across; step /= 2) own += __shfl_xor_sync(0xffffffffu, own, step);
+            if (lane < g.across) shared[warp][lane * WIDE + i] = own;
+        }
+        __syncthreads();
+        if (thread >= width || stripe + thread >= g.C) continue;
+        double all = 0;
+#pragma unroll
+        for (int w = 0; w < BLOCK / 32; w++) all += (double)shared[w][thread];
+        part[((item * g.C + stripe + thread) * K + k) * g.parts + p] = all;
+    }
 }
 
 /* end(item, column, sums) for each. work: columns_work. */
-template <int K, class F, class E> static void column_sums(const nn_call *c, int64_t items, int64_t rows, int64_t C, void *work, F f, E end)
+template <int K, class M, class E> static void column_sums(const nn_call *c, int64_t items, int64_t rows, int64_t C, void *work, const M &m, E end)
 {
     const column_grid g = column_grid_of(items, rows, C);
     const dim3 grid((unsigned)ceil_div(C, g.across * g.wide), (unsigned)g.parts, (unsigned)items);
-    if ((int64_t)grid.x * items > MOST_SUMS) {
-        cuda_note(device_of(c), cudaErrorInvalidConfiguration, "sum of columns of too many items");
-        return;
-    }
-    columns_kernel<K><<<grid, BLOCK, 0, stream_of(c)>>>(g, f, end, (double *)work, device_of(c)->arrived);
+    double *part = (double *)work;
+    const int64_t parts = g.parts;
+    if (g.wide == 8)
+        columns_kernel<K, 8><<<grid, BLOCK, 0, stream_of(c)>>>(g, m, part);
+    else
+        columns_kernel<K, 1><<<grid, BLOCK, 0, stream_of(c)>>>(g, m, part);
     cuda_note(device_of(c), cudaGetLastError(), "sum of columns");
+    each_warp(c, items * C, [=] __device__(int64_t at, int lane) {
+        double all[K];
+#pragma unroll
+        for (int k = 0; k < K; k++) {
+            all[k] = 0;
+            for (int64_t p = lane; p < parts; p += 32) all[k] += part[(at * K + k) * parts + p];
+            all[k] = warp_sum(all[k]);
+        }
+        if (lane == 0) end(at / C, at % C, all);
+    });
+}
+
+/* Terms that need no preparation: f(item, row of all, column, n, term). */
+template <class F> struct plain_terms {
+    F f;
+    __device__ void prepare(int64_t, int64_t, int) const {}
+    template <class T> __device__ void terms(int64_t item, int64_t r, int64_t k, int n, T term) const
+    {
+        f(item, r, k, n, term);
+    }
+};
+
+template <class F> static plain_terms<F> terms_of(F f)
+{
+    return {f};
 }
 
 /*
- * ---- the same function of every row, with constants of the columns: M::prepare(item, column, n) once a thread, M::row(item, row of all, column, n)
- * for each of its rows ----
+ * ---- the same function of every row, with constants of the columns: M::prepare(item, column, n) once a thread; then of each of its rows
+ * M::read(at, n, values) and M::write(at, n, values), `at` the place of the row's first column ----
  */
 
-template <class M> __global__ void by_columns_kernel(column_grid g, M m)
+template <int WIDE, class M> __global__ void by_columns_kernel(column_grid g, M m)
 {
-    const int64_t column = blockIdx.x * (int64_t)(g.across * g.wide) + threadIdx.x % g.across * g.wide, item = blockIdx.z;
+    const int64_t column = blockIdx.x * (int64_t)(g.across * WIDE) + threadIdx.x % g.across * WIDE, item = blockIdx.z;
     const int64_t first = g.rows * blockIdx.y / g.parts, last = g.rows * (blockIdx.y + 1) / g.parts;
     if (column >= g.C) return;
-    m.prepare(item, column, g.wide);
-    for (int64_t r = first + threadIdx.x / g.across; r < last; r += g.down) m.row(item, item * g.rows + r, column, g.wide);
+    m.prepare(item, column, WIDE);
+    for (int64_t r = first + threadIdx.x / g.across; r < last; r += AT_ONCE * g.down) {
+        typename M::values v[AT_ONCE];
+#pragma unroll
+        for (int u = 0; u < AT_ONCE; u++)
+            if (r + u * g.down < last) m.read((item * g.rows + r + u * g.down) * g.C + column, WIDE, v[u]);
+#pragma unroll
+        for (int u = 0; u < AT_ONCE; u++)
+            if (r + u * g.down < last) m.write((item * g.rows + r + u * g.down) * g.C + column, WIDE, v[u]);
+    }
 }
 
 template <class M> static void by_columns(const nn_call *c, int64_t items, int64_t rows, int64_t C, const M &m)
 {
     column_grid g = column_grid_of(items, rows, C);
-    const int64_t stripes = ceil_div(C, g.across * g.wide), wanted = ceil_div(132 * 16, stripes * items), most = ceil_div(rows, 4 * g.down);
+    const int64_t stripes = ceil_div(C, g.across * g.wide), wanted = ceil_div(132 * 8, stripes * items), most = ceil_div(rows, AT_ONCE * g.down);
     g.parts = wanted < most ? wanted : most;
     if (g.parts < 1) g.parts = 1;
-    by_columns_kernel<<<dim3((unsigned)stripes, (unsigned)g.parts, (unsigned)items), BLOCK, 0, stream_of(c)>>>(g, m);
+    const dim3 grid((unsigned)stripes, (unsigned)g.parts, (unsigned)items);
+    if (g.wide == 8)
+        by_columns_kernel<8><<<grid, BLOCK, 0, stream_of(c)>>>(g, m);
+    else
+        by_columns_kernel<1><<<grid, BLOCK, 0, stream_of(c)>>>(g, m);
     cuda_note(device_of(c), cudaGetLastError(), "columns");
 }
 

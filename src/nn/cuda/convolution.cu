@@ -2,8 +2,8 @@
 /*
  * Convolutions; formulas in reference/convolution.h. Three ways, by shape:
  *     plain    windows that neither overlap nor leave gaps (patches, kernels of one sample): a layer's product as it is
- *     direct   stride 1 with many channels in half precision: tensor cores over windows in shared memory (direct.cuh); without groups the
- *              weights' gradient, which sums over all rows, goes by windows
+ *     direct   groups or many taps, stride 1, in half precision: tensor cores over windows in shared memory (direct.cuh); without groups
+ *              the weights' gradient, which sums over all rows, goes by windows
  *     windows  everything else: windows written out, one product a group
  */
 #include "nn/cuda/direct.cuh"
@@ -20,12 +20,18 @@ struct windows {
     int64_t B, T, C, U, K, stride, pad, dilation;
 };
 
+/* a / b, by 32 bits where they hold a: a division of 64 takes several times longer than what it is for. */
+static __device__ unsigned quotient(int64_t a, int b)
+{
+    return (uint64_t)a <= UINT32_MAX ? (unsigned)a / (unsigned)b : (unsigned)(a / b);
+}
+
 /* column[b U + u][k][i] = x[b][..][first + i], 0 outside, i < width. Eight channels at a time where they lie in eights. */
 static void spread(const nn_call *c, const windows &w, view x, int64_t first, int64_t width, view column)
 {
     const int n = width % 8 == 0 && w.C % 8 == 0 ? 8 : 1, runs = (int)(width / n), K = (int)w.K, U = (int)w.U;
     each(c, w.B * w.U * w.K * runs, [=] __device__(int64_t at) {
-        const unsigned bu_k = (unsigned)(at / runs), i = (unsigned)(at % runs) * n, bu = bu_k / K, k = bu_k % K;
+        const unsigned bu_k = quotient(at, runs), i = (unsigned)(at - (int64_t)bu_k * runs) * n, bu = bu_k / K, k = bu_k % K;
         const int64_t t = (int64_t)(bu % U) * w.stride + k * w.dilation - w.pad;
         float v[8] = {};
         if (t >= 0 && t < w.T) x.load((bu / U * w.T + t) * w.C + first + i, n, v);
@@ -38,7 +44,7 @@ static void gather(const nn_call *c, const windows &w, view column, int64_t firs
 {
     const int n = width % 8 == 0 && w.C % 8 == 0 ? 8 : 1, runs = (int)(width / n), T = (int)w.T, stride = (int)w.stride;
     each(c, w.B * w.T * runs, [=] __device__(int64_t at) {
-        const unsigned bt = (unsigned)(at / runs), i = (unsigned)(at % runs) * n, t = bt % T, b = bt / T;
+        const unsigned bt = quotient(at, runs), i = (unsigned)(at - (int64_t)bt * runs) * n, t = bt % T, b = bt / T;
         float sum[8];
         for (int j = 0; j < n; j++) sum[j] = bias ? bias[first + i + j] : 0;
         for (int k = 0; k < w.K; k++) {
@@ -81,7 +87,8 @@ static way way_of(const nn_call *c, const conv_sizes &s)
 {
     const bool touching = s.w.stride == s.K && s.w.dilation == 1, no_pad = s.w.pad == 0 && c->args->pad_right == 0;
     if (s.G == 1 && no_pad && touching && s.w.U * s.K == s.w.T) return PLAIN;
-    if (c->bf16 && s.w.stride == 1 && s.w.dilation == 1 && direct_fits(s.Cg, s.Og, s.K)) return DIRECT;
+    const bool many = s.G > 1 || s.K > 8; /* fewer: writing windows out costs less than the products gain by it */
+    if (c->bf16 && many && s.w.stride == 1 && s.w.dilation == 1 && direct_fits(s.Cg, s.Og, s.K)) return DIRECT;
     return WINDOWS;
 }
 

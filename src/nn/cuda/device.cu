@@ -228,8 +228,8 @@ static pclr_status open_libraries(cuda_device *d, pclr_error *error)
 {
     cuda_note(d, cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking), "opening");
     cuda_note(d, cudaMalloc(&d->workspace, BLAS_WORKSPACE), "opening");
-    cuda_note(d, cudaMalloc((void **)&d->arrived, MOST_SUMS * sizeof *d->arrived), "opening");
-    if (d->arrived) cuda_note(d, cudaMemset(d->arrived, 0, MOST_SUMS * sizeof *d->arrived), "opening");
+    cuda_note(d, cudaMalloc((void **)&d->arrived, sizeof *d->arrived), "opening");
+    if (d->arrived) cuda_note(d, cudaMemset(d->arrived, 0, sizeof *d->arrived), "opening");
     cuda_note_blas(d, cublasCreate(&d->blas), "opening cuBLAS");
     cuda_note_blas(d, cublasLtCreate(&d->lt), "opening cuBLASLt");
     if (d->fault_status == PCLR_OK) {

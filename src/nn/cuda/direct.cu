@@ -3,18 +3,11 @@
 
 #include <mma.h>
 
+#include "nn/cuda/mma.cuh"
+
 using namespace nvcuda;
-typedef __nv_bfloat16 half_t;
 
-enum { FRAGMENT = 16, WARP_ROWS = 32, MOST_WARPS = 6, MOST_WIDE = 64 };
-
-/* The widest tile of channels up to 64 that divides them. */
-static int tile_of(int64_t channels)
-{
-    for (int wide = MOST_WIDE; wide > FRAGMENT; wide -= FRAGMENT)
-        if (channels % wide == 0) return wide;
-    return FRAGMENT;
-}
+enum { FRAGMENT = 16, WARP_ROWS = 32, MOST_WARPS = 6 };
 
 /* Distance of rows in shared memory: a multiple of 32 bytes that spreads rows over the banks. */
 static __host__ __device__ int row_of(int wide)
@@ -112,7 +105,7 @@ template <int F> __global__ void direct_kernel(pass p, const float *bias, view r
 
 static void run(const nn_call *c, const pass &p, int64_t B, const float *bias, view result, bool add)
 {
-    const int wide = tile_of(p.out);
+    const int wide = direct_tile(p.out);
     const size_t rows = (size_t)(p.warps * WARP_ROWS + p.K - 1) * (size_t)row_of(p.in_tile) * sizeof(half_t);
     const size_t sums = (size_t)(p.warps * FRAGMENT * wide) * sizeof(float), shared = rows > sums ? rows : sums;
     const dim3 grid((unsigned)ceil_div(p.U, p.warps * WARP_ROWS), (unsigned)(p.groups * (p.out / wide)), (unsigned)B);
@@ -136,32 +129,41 @@ static int warps_for(int64_t U)
 
 void direct_forward(const nn_call *c, const direct_sizes &s, const void *x, const void *w, const float *bias, view y, void *work)
 {
-    const pass p = {(const half_t *)x, (const half_t *)w, (half_t *)work, s.T, s.U, s.K, s.pad, s.Cg, s.Og, s.G, tile_of(s.Cg), warps_for(s.U), false};
+    const pass p = {(const half_t *)x, (const half_t *)w, (half_t *)work, s.T, s.U, s.K, s.pad, s.Cg, s.Og, s.G, direct_tile(s.Cg), warps_for(s.U), false};
     run(c, p, s.B, bias, y, false);
 }
 
 void direct_input(const nn_call *c, const direct_sizes &s, const void *dy, const void *w, view dx, bool add, void *work)
 {
-    const pass p = {(const half_t *)dy, (const half_t *)w, (half_t *)work, s.U, s.T, s.K, s.K - 1 - s.pad, s.Og, s.Cg, s.G, tile_of(s.Og), warps_for(s.T), true};
+    const pass p = {(const half_t *)dy, (const half_t *)w, (half_t *)work, s.U, s.T, s.K, s.K - 1 - s.pad, s.Og, s.Cg, s.G, direct_tile(s.Og), warps_for(s.T), true};
     run(c, p, s.B, NULL, dx, add);
 }
 
-/* ---- gradient of the weights: dw[o][k][i] = sum over b, u of dy[b][u][o] x[b][u + k - pad][i] ---- */
+/* ---- gradient of the weights: dw[o][k][i] = sum over b, u of dy[b][u][o] x[b][u + k - pad][i] ----
+ * A block takes rows of dy and the samples they meet into shared memory, the next ones while it works on these; a warp has a few taps of F x F
+ * tiles of channels. */
 
-enum { WEIGHT_WARPS = 8, MOST_JOBS = 8, ROWS = 64 };
+enum { WEIGHT_WARPS = 8, MOST_ROWS = 96 };
+
+/* Taps of a warp: as many as its sums have room for. */
+static __host__ __device__ constexpr int taps_of(int F)
+{
+    return F == 1 ? 8 : F == 2 ? 2 : 1;
+}
 
 struct weight_tiles {
-    int o, i, taps;             /* of a block */
-    int64_t o_tiles, i_tiles, k_tiles, blocks, parts;
+    int wide, taps, rows; /* of a block */
+    int64_t o_tiles, i_tiles, k_tiles, blocks, parts, chunks; /* chunks: of an item's rows */
 };
 
 static weight_tiles tiles_of(const direct_sizes &s)
 {
-    weight_tiles t = {tile_of(s.Og), tile_of(s.Cg), 0, 0, 0, 0, 0, 0};
-    const int64_t most = WEIGHT_WARPS * MOST_JOBS / ((t.o / FRAGMENT) * (t.i / FRAGMENT));
-    t.taps = (int)ceil_div(s.K, ceil_div(s.K, most));
-    t.o_tiles = s.Og / t.o;
-    t.i_tiles = s.Cg / t.i;
+    weight_tiles t = {direct_tile(s.Cg)};
+    t.taps = WEIGHT_WARPS * taps_of(t.wide / FRAGMENT);
+    t.chunks = ceil_div(s.U, MOST_ROWS);
+    t.rows = (int)ceil_div(ceil_div(s.U, t.chunks), FRAGMENT) * FRAGMENT;
+    t.o_tiles = s.Og / t.wide;
+    t.i_tiles = s.Cg / t.wide;
     t.k_tiles = ceil_div(s.K, t.taps);
     t.blocks = s.G * t.o_tiles * t.i_tiles * t.k_tiles;
     t.parts = ceil_div(264, t.blocks);
@@ -176,64 +178,105 @@ size_t direct_work(const direct_sizes &s)
     return aligned((size_t)(tiles_of(s).parts * s.G * s.Og * s.K * s.Cg) * sizeof(float));
 }
 
-__global__ void weights_kernel(const half_t *x, const half_t *dy, direct_sizes s, weight_tiles t, float *part)
+/* Distance of rows that begin at different banks, eight of them at a time. */
+static __host__ __device__ constexpr int apart(int wide)
 {
-    extern __shared__ __align__(32) unsigned char shared[];
-    const int dy_stride = row_of(t.o), x_stride = row_of(t.i), warp = threadIdx.x / 32;
-    half_t *dy_rows = (half_t *)shared, *x_rows = dy_rows + ROWS * dy_stride;
-    int64_t at = blockIdx.x;
-    const int64_t k0 = at % t.k_tiles * t.taps, i0 = at / t.k_tiles % t.i_tiles * t.i, o0 = at / t.k_tiles / t.i_tiles % t.o_tiles * t.o;
-    const int64_t g = at / t.k_tiles / t.i_tiles / t.o_tiles, C = s.G * s.Cg, O = s.G * s.Og;
-    const int of = t.o / FRAGMENT, cf = t.i / FRAGMENT, jobs = t.taps * of * cf, each_warp = (jobs + WEIGHT_WARPS - 1) / WEIGHT_WARPS; /* neighbours share o */
-    const int64_t b_begin = s.B * blockIdx.y / t.parts, b_end = s.B * (blockIdx.y + 1) / t.parts;
-    wmma::fragment<wmma::accumulator, FRAGMENT, FRAGMENT, FRAGMENT, float> sum[MOST_JOBS];
-#pragma unroll
-    for (int j = 0; j < MOST_JOBS; j++) wmma::fill_fragment(sum[j], 0.0f);
+    return wide + 8;
+}
 
-    int left[MOST_JOBS], right[MOST_JOBS]; /* where a job's operands begin; -1: no job */
-#pragma unroll
-    for (int j = 0; j < MOST_JOBS; j++) {
-        const int job = warp * each_warp + j;
-        const bool mine = j < each_warp && job < jobs;
-        left[j] = mine ? job / cf % of * FRAGMENT : -1;
-        right[j] = mine ? job / (of * cf) * x_stride + job % cf * FRAGMENT : -1;
+/* As load_rows, without waiting; `wide` and the place are multiples of eight. */
+template <int WIDE> static __device__ void fetch_rows(const half_t *signal, int64_t T, int64_t C, int64_t first, int rows, half_t *to)
+{
+    for (int i = threadIdx.x; i < rows * (WIDE / 8); i += WEIGHT_WARPS * 32) {
+        const int r = i / (WIDE / 8), e = i % (WIDE / 8) * 8;
+        const int64_t t = first + r;
+        const bool inside = t >= 0 && t < T;
+        const uint32_t at = (uint32_t)__cvta_generic_to_shared(to + r * apart(WIDE) + e), bytes = inside ? 16 : 0;
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(signal + (inside ? t * C + e : 0)), "r"(bytes) : "memory");
     }
-    for (int64_t b = b_begin; b < b_end; b++)
-        for (int64_t u0 = 0; u0 < s.U; u0 += ROWS) {
-            __syncthreads();
-            load_rows(dy + b * s.U * O, s.U, O, g * s.Og + o0, u0, ROWS, t.o, dy_rows);
-            load_rows(x + b * s.T * C, s.T, C, g * s.Cg + i0, u0 + k0 - s.pad, ROWS + t.taps - 1, t.i, x_rows);
-            __syncthreads();
-            for (int u = 0; u < ROWS; u += FRAGMENT) {
-                wmma::fragment<wmma::matrix_a, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::col_major> a;
-#pragma unroll
-                for (int j = 0; j < MOST_JOBS; j++) {
-                    if (right[j] < 0) continue;
-                    if (j == 0 || left[j] != left[j - 1]) wmma::load_matrix_sync(a, dy_rows + u * dy_stride + left[j], (unsigned)dy_stride);
-                    wmma::fragment<wmma::matrix_b, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::row_major> v;
-                    wmma::load_matrix_sync(v, x_rows + u * x_stride + right[j], (unsigned)x_stride);
-                    wmma::mma_sync(sum[j], a, v, sum[j]);
-                }
-            }
+}
+
+template <int F> __global__ void __launch_bounds__(WEIGHT_WARPS * 32, F == 4 ? 1 : 2) weights_kernel(const half_t *x, const half_t *dy, direct_sizes s, weight_tiles t, float *part)
+{
+    constexpr int WIDE = F * FRAGMENT, TAPS = taps_of(F), stride = apart(WIDE);
+    extern __shared__ __align__(128) unsigned char shared[];
+    const int lane = threadIdx.x % 32, tap = (int)(threadIdx.x / 32) * TAPS, samples = t.rows + t.taps - 1, buffer = (t.rows + samples) * stride;
+    int64_t at = blockIdx.x;
+    const int64_t k0 = at % t.k_tiles * t.taps, i0 = at / t.k_tiles % t.i_tiles * WIDE, o0 = at / t.k_tiles / t.i_tiles % t.o_tiles * WIDE;
+    const int64_t g = at / t.k_tiles / t.i_tiles / t.o_tiles, C = s.G * s.Cg, O = s.G * s.Og;
+    const int first = (int)(s.B * blockIdx.y / t.parts * t.chunks), last = (int)(s.B * (blockIdx.y + 1) / t.parts * t.chunks);
+    float sum[TAPS][F][F][2][4] = {};
+
+    auto fetch = [&](int n) {
+        const int64_t b = n / t.chunks, u0 = n % t.chunks * t.rows;
+        half_t *rows = (half_t *)shared + n % 2 * buffer;
+        fetch_rows<WIDE>(dy + b * s.U * O + g * s.Og + o0, s.U, O, u0, t.rows, rows);
+        fetch_rows<WIDE>(x + b * s.T * C + g * s.Cg + i0, s.T, C, u0 + k0 - s.pad, samples, rows + t.rows * stride);
+        asm volatile("cp.async.commit_group;" ::: "memory");
+    };
+    fetch(first);
+    for (int n = first; n < last; n++) {
+        if (n + 1 < last) {
+            fetch(n + 1);
+            asm volatile("cp.async.wait_group 1;" ::: "memory");
+        } else {
+            asm volatile("cp.async.wait_group 0;" ::: "memory");
         }
+        __syncthreads();
+        const half_t *dy_rows = (const half_t *)shared + n % 2 * buffer, *x_rows = dy_rows + (t.rows + tap) * stride;
+        for (int u = 0; u < t.rows; u += FRAGMENT) {
+            operand_a a[F];
+#pragma unroll
+            for (int o = 0; o < F; o++) a[o] = a_of_columns(dy_rows + u * stride + o * FRAGMENT, stride, lane);
+#pragma unroll
+            for (int k = 0; k < TAPS; k++)
+#pragma unroll
+                for (int i = 0; i < F; i++) {
+                    const operand_b b = b_of_rows(x_rows + (u + k) * stride + i * FRAGMENT, stride, lane);
+#pragma unroll
+                    for (int o = 0; o < F; o++) multiply_add(sum[k][o][i], a[o], b);
+                }
+        }
+        __syncthreads();
+    }
     float *own = part + (int64_t)blockIdx.y * O * s.K * s.Cg;
 #pragma unroll
-    for (int j = 0; j < MOST_JOBS; j++) {
-        const int job = warp * each_warp + j;
-        if (j >= each_warp || job >= jobs) continue;
-        const int64_t k = k0 + job / (of * cf), o = g * s.Og + o0 + job / cf % of * FRAGMENT, i = i0 + job % cf * FRAGMENT;
-        if (k < s.K) wmma::store_matrix_sync(own + (o * s.K + k) * s.Cg + i, sum[j], (unsigned)(s.K * s.Cg), wmma::mem_row_major);
+    for (int k = 0; k < TAPS; k++) {
+        if (k0 + tap + k >= s.K) continue;
+#pragma unroll
+        for (int o = 0; o < F; o++)
+#pragma unroll
+            for (int i = 0; i < 2 * F; i++)
+#pragma unroll
+                for (int lower = 0; lower < 2; lower++) {
+                    const int64_t row = g * s.Og + o0 + o * FRAGMENT + lane / 4 + 8 * lower, column = i0 + i * 8 + lane % 4 * 2;
+                    const float *from = sum[k][o][i / 2][i % 2] + 2 * lower;
+                    *(float2 *)(own + (row * s.K + k0 + tap + k) * s.Cg + column) = make_float2(from[0], from[1]);
+                }
     }
+}
+
+template <int F> static void run_weights(const nn_call *c, const direct_sizes &s, const weight_tiles &t, const half_t *x, const half_t *dy, float *part)
+{
+    const size_t shared = (size_t)(2 * (2 * t.rows + t.taps - 1) * apart(F * FRAGMENT)) * sizeof(half_t);
+    const cudaError_t allowed = cudaFuncSetAttribute(weights_kernel<F>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
+    cuda_note(device_of(c), allowed, "direct convolution");
+    if (allowed != cudaSuccess) return;
+    weights_kernel<F><<<dim3((unsigned)t.blocks, (unsigned)t.parts), WEIGHT_WARPS * 32, shared, stream_of(c)>>>(x, dy, s, t, part);
+    cuda_note(device_of(c), cudaGetLastError(), "direct convolution");
 }
 
 void direct_weights(const nn_call *c, const direct_sizes &s, const void *x, const void *dy, float *dw, bool add, void *work)
 {
     const weight_tiles t = tiles_of(s);
-    const size_t shared = (size_t)(ROWS * row_of(t.o) + (ROWS + t.taps - 1) * row_of(t.i)) * sizeof(half_t);
     const int64_t size = s.G * s.Og * s.K * s.Cg, parts = t.parts;
     float *part = (float *)work;
-    weights_kernel<<<dim3((unsigned)t.blocks, (unsigned)parts), WEIGHT_WARPS * 32, shared, stream_of(c)>>>((const half_t *)x, (const half_t *)dy, s, t, part);
-    cuda_note(device_of(c), cudaGetLastError(), "direct convolution");
+    switch (t.wide / FRAGMENT) {
+    case 1: run_weights<1>(c, s, t, (const half_t *)x, (const half_t *)dy, part); break;
+    case 2: run_weights<2>(c, s, t, (const half_t *)x, (const half_t *)dy, part); break;
+    case 3: run_weights<3>(c, s, t, (const half_t *)x, (const half_t *)dy, part); break;
+    default: run_weights<4>(c, s, t, (const half_t *)x, (const half_t *)dy, part); break;
+    }
     each(c, size, [=] __device__(int64_t at) {
         float sum = add ? dw[at] : 0;
         for (int64_t p = 0; p < parts; p++) sum += part[p * size + at];

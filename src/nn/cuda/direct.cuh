@@ -14,10 +14,18 @@ struct direct_sizes {
     int64_t B, T, U, G, Cg, Og, K, pad;
 };
 
+/* The widest tile of channels up to 64 that divides them, which are a multiple of 16. */
+static inline int direct_tile(int64_t channels)
+{
+    int wide = 64;
+    while (wide > 16 && channels % wide != 0) wide -= 16;
+    return wide;
+}
+
 static inline bool direct_fits(int64_t Cg, int64_t Og, int64_t K)
 {
     const int64_t wide = Cg > Og ? Cg : Og; /* rows of up to 64 channels and their windows must fit into shared memory */
-    return Cg % 16 == 0 && Og % 16 == 0 && K <= (wide > 48 ? 33 : 129);
+    return Cg % 16 == 0 && Og % 16 == 0 && direct_tile(Cg) == direct_tile(Og) && K <= (wide > 48 ? 33 : 129);
 }
 
 /* Bytes of scratch. */

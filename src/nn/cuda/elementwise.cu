@@ -243,7 +243,7 @@ static size_t binary_work(const nn_call *c)
             const bool add = c->in[1].add;                                                                                             \
             column_sums<1>(                                                                                                            \
                 c, 1, c->in[0].size / C, C, c->work,                                                                                   \
-                [=] __device__(int64_t, int64_t r, int64_t k, int n, float term[1][8]) {                                               \
+                terms_of([=] __device__(int64_t, int64_t r, int64_t k, int n, float term[1][8]) {                                      \
                     float d[8];                                                                                                        \
                     dy.load(r * C + k, n, d);                                                                                          \
                     _Pragma("unroll") for (int i = 0; i < 8; i++) {                                                                    \
@@ -252,7 +252,7 @@ static size_t binary_work(const nn_call *c)
                         (void)a, (void)b;                                                                                              \
                         term[0][i] = d[i] * (float)(db_factor);                                                                        \
                     }                                                                                                                  \
-                },                                                                                                                     \
+                }),                                                                                                                    \
                 [=] __device__(int64_t, int64_t k, const double sum[1]) { db.give(k, (float)sum[0], add); });                          \
         } else {                                                                                                                       \
             sum_shared(c, &c->in[1], c->in[0].shape, [=] __device__(int64_t i, int64_t j) {                                            \

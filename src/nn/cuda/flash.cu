@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nn/cuda/flash.cuh"
-
-#include <mma.h>
-
-using namespace nvcuda;
-typedef __nv_bfloat16 half_t;
+#include "nn/cuda/mma.cuh"
 
 enum { TILE = 16, WIDE = 32, MOST_WARPS = 10 };
-
-typedef wmma::fragment<wmma::matrix_a, TILE, TILE, TILE, half_t, wmma::row_major> left;
-typedef wmma::fragment<wmma::matrix_a, TILE, TILE, TILE, half_t, wmma::col_major> left_turned;
-typedef wmma::fragment<wmma::matrix_b, TILE, TILE, TILE, half_t, wmma::row_major> right;
-typedef wmma::fragment<wmma::matrix_b, TILE, TILE, TILE, half_t, wmma::col_major> right_turned;
-typedef wmma::fragment<wmma::accumulator, TILE, TILE, TILE, float> sums_t;
 
 /* What both passes need of a head. */
 struct job {
@@ -53,7 +43,7 @@ static __device__ uint32_t bits_of(const job &j, int64_t i)
     return __funnelshift_r(j.mask[i / 32], j.mask[i / 32 + 1], (unsigned)(i % 32));
 }
 
-/* ---- rows and tiles ---- */
+/* ---- rows and tiles: scores stay in the registers of a warp (mma.cuh), which has 16 rows of them ---- */
 
 /* Distance of rows of E values in shared memory: spreads them over the banks. */
 template <int E> static constexpr __host__ __device__ int row_of()
@@ -61,65 +51,85 @@ template <int E> static constexpr __host__ __device__ int row_of()
     return E + 8;
 }
 
-/* Rows first .. first + rows of a head; zeros beyond T. By the threads thread, thread + threads, ... */
-template <int E> static __device__ void load_rows(const half_t *head, const job &j, int first, int rows, half_t *to, int thread, int threads)
+/* All rows of a head; zeros beyond T. By all threads of the block. */
+template <int E> static __device__ void load_rows(const half_t *head, const job &j, half_t *to)
 {
-    for (int i = thread; i < rows * (E / 8); i += threads) {
+    for (int i = threadIdx.x; i < j.padded * (E / 8); i += blockDim.x) {
         const int r = i / (E / 8), e = i % (E / 8);
         uint4 value = make_uint4(0, 0, 0, 0);
-        if (first + r < j.T) value = *(const uint4 *)(head + (int64_t)(first + r) * j.D + 8 * e);
+        if (r < j.T) value = *(const uint4 *)(head + (int64_t)r * j.D + 8 * e);
         *(uint4 *)(to + r * row_of<E>() + 8 * e) = value;
     }
 }
 
-/* A warp's own 16 rows as operands, by way of its scratch. */
-template <int E, class M> static __device__ void own_rows(const half_t *head, const job &j, int first, half_t *scratch, int lane, M *own)
+/* Where a lane's values of its warp's 16 rows lie. */
+struct place {
+    int64_t start, bh; /* of the head in q, k, v; its number */
+    int row, t;        /* rows row and row + 8; columns 2 t, 2 t + 1 of every eight */
+};
+
+static __device__ place place_of(const job &j, int E, int first)
 {
-    __syncwarp();
-    load_rows<E>(head, j, first, TILE, scratch, lane, 32);
-    __syncwarp();
-#pragma unroll
-    for (int e = 0; e < E / TILE; e++) wmma::load_matrix_sync(own[e], scratch + e * TILE, row_of<E>());
-    __syncwarp();
+    const int lane = threadIdx.x % 32;
+    const int64_t h = blockIdx.y, b = blockIdx.z;
+    return {b * j.T * j.D + h * E, b * j.H + h, first + lane / 4, lane % 4};
 }
 
-/* 16 rows of sums [16][E] to rows first .. of a head, by way of 16 x E floats of scratch. */
-template <int E> static __device__ void store_rows(sums_t *sum, float *scratch, const job &j, int64_t start, int first, int lane, view to, bool add)
+/* Two neighbouring values of a row; zeros beyond T. */
+static __device__ uint32_t two_of(const half_t *from, const job &j, const place &p, int row, int column)
 {
-    __syncwarp();
-#pragma unroll
-    for (int f = 0; f < E / TILE; f++) wmma::store_matrix_sync(scratch + f * TILE, sum[f], E, wmma::mem_row_major);
-    __syncwarp();
-    for (int i = lane; i < TILE * (E / 8); i += 32) {
-        const int r = i / (E / 8), e = i % (E / 8) * 8;
-        if (first + r < j.T) to.give8(start + (int64_t)(first + r) * j.D + e, scratch + r * E + e, add);
-    }
-    __syncwarp();
+    return row < j.T ? *(const uint32_t *)(from + p.start + (int64_t)row * j.D + column) : 0;
 }
 
-static __device__ void read16(const float *from, float x[16])
+/* A warp's own 16 rows as operands. */
+template <int E> static __device__ void own_rows(const half_t *from, const job &j, const place &p, operand_a own[E / TILE])
 {
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const float4 v = ((const float4 *)from)[i];
-        x[4 * i] = v.x, x[4 * i + 1] = v.y, x[4 * i + 2] = v.z, x[4 * i + 3] = v.w;
-    }
+    for (int e = 0; e < E / TILE; e++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) own[e].x[i] = two_of(from, j, p, p.row + i % 2 * 8, e * TILE + i / 2 * 8 + 2 * p.t);
 }
 
-static __device__ void write16(half_t *to, const float x[16])
+/* 16 rows of sums [16][E], those of row times factor[0], of row + 8 times factor[1]. */
+template <int E> static __device__ void store_rows(const float sum[E / 8][4], const float factor[2], const job &j, const place &p, view to, bool add)
 {
-    const view v = {to, true};
-    v.put8(0, x);
-    v.put8(8, x + 8);
+#pragma unroll
+    for (int f = 0; f < E / 8; f++)
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            if (p.row + 8 * i >= j.T) continue;
+            const int64_t at = p.start + (int64_t)(p.row + 8 * i) * j.D + f * 8 + 2 * p.t;
+            to.give2(at, sum[f][2 * i] * factor[i], sum[f][2 * i + 1] * factor[i], add);
+        }
 }
 
-/* Scores of 16 own rows and 32 others, or of 32 others and 16 own: one row of 16 values for each lane. */
-enum { ACROSS = 36, DOWN = 20, ACROSS_HALF = 40, DOWN_HALF = 24 };
-
-/* Floats of a warp's scratch: two such arrays, or 16 rows of results, or 16 rows of operands. */
-template <int E> static constexpr __host__ __device__ int scratch_floats()
+/* Products of the own rows and 16 rows in shared memory: two tiles of sums. */
+template <int E> static __device__ void scores_of(const operand_a own[E / TILE], const half_t *rows, int lane, float s[2][4])
 {
-    return 2 * WIDE * DOWN > TILE * E ? 2 * WIDE * DOWN : TILE * E;
+#pragma unroll
+    for (int i = 0; i < 4; i++) s[0][i] = s[1][i] = 0;
+#pragma unroll
+    for (int e = 0; e < E / TILE; e++) multiply_add(s, own[e], b_of_columns(rows + e * TILE, row_of<E>(), lane));
+}
+
+/* sum [16][E] += a [16][16] times 16 rows in shared memory */
+template <int E> static __device__ void add_rows(float sum[E / 8][4], const operand_a &a, const half_t *rows, int lane)
+{
+#pragma unroll
+    for (int f = 0; f < E / TILE; f++) multiply_add(sum + 2 * f, a, b_of_rows(rows + f * TILE, row_of<E>(), lane));
+}
+
+/* Of the four lanes that share a row. */
+static __device__ float row_sum(float x)
+{
+    x += __shfl_xor_sync(0xffffffffu, x, 1);
+    return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+
+static __device__ float row_most(float x)
+{
+    x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
+    return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
 }
 
 static int warps_for(int padded)
@@ -130,249 +140,182 @@ static int warps_for(int padded)
 
 template <int E> static size_t shared_bytes(int padded)
 {
-    return (size_t)(2 * padded) * row_of<E>() * sizeof(half_t) + (size_t)(2 * padded) * sizeof(float) + (size_t)(warps_for(padded) * scratch_floats<E>()) * sizeof(float);
+    return (size_t)(2 * padded) * row_of<E>() * sizeof(half_t) + (size_t)(2 * padded) * sizeof(float);
 }
 
-/* ---- forward: a warp takes its 16 rows of q through all keys twice, for the sum of exponentials and for the result ---- */
+/* ---- forward: a warp takes its 16 rows of q through all keys, the sums scaled down whenever a larger score is met ---- */
 
-template <int E> static __device__ void scores_of(const left *q, const half_t *keys, float *s)
-{
-#pragma unroll
-    for (int n = 0; n < 2; n++) {
-        sums_t x;
-        wmma::fill_fragment(x, 0.0f);
-#pragma unroll
-        for (int e = 0; e < E / TILE; e++) {
-            right_turned k;
-            wmma::load_matrix_sync(k, keys + n * TILE * row_of<E>() + e * TILE, row_of<E>());
-            wmma::mma_sync(x, q[e], k, x);
-        }
-        wmma::store_matrix_sync(s + n * TILE, x, ACROSS, wmma::mem_row_major);
-    }
-    __syncwarp();
-}
-
-template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS) forward_kernel(job j, const half_t *q, const half_t *k, const half_t *v, view y, float *lse)
+template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS, 2) forward_kernel(job j, const half_t *q, const half_t *k, const half_t *v, view y, float *lse)
 {
     extern __shared__ __align__(128) unsigned char shared[];
     half_t *keys = (half_t *)shared, *values = keys + j.padded * row_of<E>();
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, row = lane / 2, half = lane % 2;
-    float *s = (float *)(values + j.padded * row_of<E>()) + 2 * j.padded + warp * scratch_floats<E>();
-    half_t *p = (half_t *)(s + TILE * ACROSS);
-    const int64_t h = blockIdx.y, b = blockIdx.z, start = b * j.T * j.D + h * E, bh = b * j.H + h;
-    const int first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
-    load_rows<E>(k + start, j, 0, j.padded, keys, threadIdx.x, blockDim.x);
-    load_rows<E>(v + start, j, 0, j.padded, values, threadIdx.x, blockDim.x);
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
+    const place p = place_of(j, E, first);
+    load_rows<E>(k + p.start, j, keys);
+    load_rows<E>(v + p.start, j, values);
     __syncthreads();
     if (first >= j.T) return;
-    left own[E / TILE];
-    own_rows<E>(q + start, j, first, (half_t *)s, lane, own);
-
-    float most = -INFINITY, sum = 0, x[16];
+    operand_a own[E / TILE];
+    own_rows<E>(q, j, p, own);
+    float result[E / 8][4] = {}, most[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
     for (int u = 0; u < j.padded; u += WIDE) {
-        scores_of<E>(own, keys + u * row_of<E>(), s);
-        read16(s + row * ACROSS + half * TILE, x);
-        float next = most;
+        float s[4][4], next[2] = {most[0], most[1]}, down[2];
+        scores_of<E>(own, keys + u * row_of<E>(), lane, s);
+        scores_of<E>(own, keys + (u + TILE) * row_of<E>(), lane, s + 2);
 #pragma unroll
-        for (int i = 0; i < 16; i++) {
-            x[i] = u + half * TILE + i < j.T ? x[i] * j.scale : -INFINITY;
-            next = fmaxf(next, x[i]);
+        for (int n = 0; n < 4; n++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                s[n][i] = u + 8 * n + 2 * p.t + i % 2 < j.T ? s[n][i] * j.scale : -INFINITY;
+                next[i / 2] = fmaxf(next[i / 2], s[n][i]);
+            }
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            next[i] = row_most(next[i]);
+            down[i] = __expf(most[i] - next[i]);
+            sum[i] *= down[i];
+            most[i] = next[i];
         }
-        if (next > -INFINITY) {
-            sum *= __expf(most - next);
 #pragma unroll
-            for (int i = 0; i < 16; i++) sum += __expf(x[i] - next);
-            most = next;
-        }
-        __syncwarp();
-    }
-    const float other_most = __shfl_xor_sync(0xffffffffu, most, 1), other_sum = __shfl_xor_sync(0xffffffffu, sum, 1), all = fmaxf(most, other_most);
-    const float own_lse = all + logf(sum * __expf(most - all) + other_sum * __expf(other_most - all));
-    if (half == 0 && first + row < j.T) lse[bh * j.T + first + row] = own_lse;
-
-    sums_t result[E / TILE];
+        for (int f = 0; f < E / 8; f++)
 #pragma unroll
-    for (int f = 0; f < E / TILE; f++) wmma::fill_fragment(result[f], 0.0f);
-    const float factor = j.kept > 0 ? j.kept : 1;
-    for (int u = 0; u < j.padded; u += WIDE) {
-        scores_of<E>(own, keys + u * row_of<E>(), s);
-        read16(s + row * ACROSS + half * TILE, x);
-        const int column = u + half * TILE;
-        const uint32_t bits = first + row < j.T && column < j.T ? bits_of(j, (bh * j.T + first + row) * j.T + column) : 0;
-#pragma unroll
-        for (int i = 0; i < 16; i++) x[i] = column + i < j.T && (bits >> i & 1) ? __expf(x[i] * j.scale - own_lse) * factor : 0.0f;
-        write16(p + row * ACROSS_HALF + half * TILE, x);
-        __syncwarp();
+            for (int i = 0; i < 4; i++) result[f][i] *= down[i / 2];
 #pragma unroll
         for (int n = 0; n < 2; n++) {
-            left a;
-            wmma::load_matrix_sync(a, p + n * TILE, ACROSS_HALF);
+            uint32_t bits[2];
 #pragma unroll
-            for (int f = 0; f < E / TILE; f++) {
-                right z;
-                wmma::load_matrix_sync(z, values + (u + n * TILE) * row_of<E>() + f * TILE, row_of<E>());
-                wmma::mma_sync(result[f], a, z, result[f]);
-            }
+            for (int i = 0; i < 2; i++) bits[i] = p.row + 8 * i < j.T && u + n * TILE < j.T ? bits_of(j, (p.bh * j.T + p.row + 8 * i) * j.T + u + n * TILE) : 0;
+#pragma unroll
+            for (int m = 0; m < 2; m++)
+#pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    float *own_s = &s[2 * n + m][i];
+                    *own_s = __expf(*own_s - most[i / 2]);
+                    sum[i / 2] += *own_s;
+                    if (!(bits[i / 2] >> (8 * m + 2 * p.t + i % 2) & 1)) *own_s = 0;
+                }
+            add_rows<E>(result, a_of_sums(s[2 * n], s[2 * n + 1]), values + (u + n * TILE) * row_of<E>(), lane);
         }
-        __syncwarp();
     }
-    store_rows<E>(result, s, j, start, first, lane, y, false);
+    float factor[2];
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        sum[i] = row_sum(sum[i]);
+        factor[i] = (j.kept > 0 ? j.kept : 1) / sum[i];
+        if (p.t == 0 && p.row + 8 * i < j.T) lse[p.bh * j.T + p.row + 8 * i] = most[i] + logf(sum[i]);
+    }
+    store_rows<E>(result, factor, j, p, y, false);
 }
 
 /* ---- backward ---- */
 
-/* dots[r] = sum over the head of dy y, lses[r] = lse, of all rows. */
-template <int E> static __device__ void load_dots(const job &j, const half_t *dy, view y, const float *lse, int64_t start, int64_t bh, float *dots, float *lses)
+/* From a score, the product dy v, dy y of the row, lse and whether dropout keeps it: dropped probability and ds = P (dp f - dot) scale. */
+static __device__ void gradient(const job &j, bool inside, bool kept, float dot, float lse, float *s, float *dp)
 {
-    const view d = {(void *)dy, true};
+    const float own = inside ? __expf(*s * j.scale - lse) : 0.0f, f = kept ? (j.kept > 0 ? j.kept : 1.0f) : 0.0f;
+    *s = own * f;
+    *dp = own * (*dp * f - dot) * j.scale;
+}
+
+/* Product of two neighbours and those of y from `at` on. */
+static __device__ float dot2(uint32_t pair, view y, int64_t at)
+{
+    const float2 x = __bfloat1622float2(*(const __nv_bfloat162 *)&pair);
+    return x.x * y.get(at) + x.y * y.get(at + 1);
+}
+
+/* dq: the warp's own rows of q and dy beside all keys and values. dots: dy y of every row, kept for keys_kernel. */
+template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS, 1)
+queries_kernel(job j, const half_t *q, const half_t *k, const half_t *v, view y, const half_t *dy, const float *lse, float *dots, view dq, bool add)
+{
+    extern __shared__ __align__(128) unsigned char shared[];
+    half_t *keys = (half_t *)shared, *values = keys + j.padded * row_of<E>();
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
+    const place p = place_of(j, E, first);
+    load_rows<E>(k + p.start, j, keys);
+    load_rows<E>(v + p.start, j, values);
+    __syncthreads();
+    if (first >= j.T) return;
+    operand_a a[E / TILE], o[E / TILE];
+    own_rows<E>(q, j, p, a);
+    own_rows<E>(dy, j, p, o);
+    float dot[2] = {0, 0}, own_lse[2], sum[E / 8][4] = {};
+#pragma unroll
+    for (int e = 0; e < E / TILE; e++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const int row = p.row + i % 2 * 8;
+            if (row < j.T) dot[i % 2] += dot2(o[e].x[i], y, p.start + (int64_t)row * j.D + e * TILE + i / 2 * 8 + 2 * p.t);
+        }
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        const int row = p.row + 8 * i;
+        dot[i] = row_sum(dot[i]);
+        own_lse[i] = row < j.T ? lse[p.bh * j.T + row] : 0;
+        if (p.t == 0 && row < j.T) dots[p.bh * j.T + row] = dot[i];
+    }
+    if (!dq.data) return;
+    for (int u = 0; u < j.T; u += TILE) {
+        float s[2][4], dp[2][4];
+        uint32_t bits[2];
+        scores_of<E>(a, keys + u * row_of<E>(), lane, s);
+        scores_of<E>(o, values + u * row_of<E>(), lane, dp);
+#pragma unroll
+        for (int i = 0; i < 2; i++) bits[i] = p.row + 8 * i < j.T ? bits_of(j, (p.bh * j.T + p.row + 8 * i) * j.T + u) : 0;
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int column = 8 * m + 2 * p.t + i % 2;
+                gradient(j, u + column < j.T, bits[i / 2] >> column & 1, dot[i / 2], own_lse[i / 2], &s[m][i], &dp[m][i]);
+            }
+        add_rows<E>(sum, a_of_sums(dp[0], dp[1]), keys + u * row_of<E>(), lane);
+    }
+    const float one[2] = {1, 1};
+    store_rows<E>(sum, one, j, p, dq, add);
+}
+
+/* dk and dv: the warp's own keys and values beside all rows of q and dy; scores turned, [own][rows of q]. */
+template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS, 1)
+keys_kernel(job j, const half_t *q, const half_t *k, const half_t *v, const half_t *dy, const float *lse, const float *dots, view dk, view dv, bool add_k, bool add_v)
+{
+    extern __shared__ __align__(128) unsigned char shared[];
+    half_t *queries = (half_t *)shared, *outputs = queries + j.padded * row_of<E>();
+    float *own_dots = (float *)(outputs + j.padded * row_of<E>()), *lses = own_dots + j.padded;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
+    const place p = place_of(j, E, first);
+    load_rows<E>(q + p.start, j, queries);
+    load_rows<E>(dy + p.start, j, outputs);
     for (int r = threadIdx.x; r < j.padded; r += blockDim.x) {
-        float sum = 0;
-        for (int e = 0; e < E && r < j.T; e += 8) {
-            float a[8], b[8];
-            d.get8(start + (int64_t)r * j.D + e, a);
-            y.get8(start + (int64_t)r * j.D + e, b);
-#pragma unroll
-            for (int i = 0; i < 8; i++) sum += a[i] * b[i];
-        }
-        dots[r] = sum;
-        lses[r] = r < j.T ? lse[bh * j.T + r] : 0;
+        own_dots[r] = r < j.T ? dots[p.bh * j.T + r] : 0;
+        lses[r] = r < j.T ? lse[p.bh * j.T + r] : 0;
     }
-}
-
-/* From 16 scores and products dy v of row t and columns u ..: dropped probabilities p and ds = P (dp f - dot) scale. */
-static __device__ void gradients16(const job &j, int64_t bh, int t, int u, float dot, float lse, float s[16], float dp[16])
-{
-    const float factor = j.kept > 0 ? j.kept : 1;
-    const uint32_t bits = t < j.T && u < j.T ? bits_of(j, (bh * j.T + t) * j.T + u) : 0;
-#pragma unroll
-    for (int i = 0; i < 16; i++) {
-        const bool inside = t < j.T && u + i < j.T;
-        const float own = inside ? __expf(s[i] * j.scale - lse) : 0.0f, f = bits >> i & 1 ? factor : 0.0f;
-        s[i] = own * f;
-        dp[i] = own * (dp[i] * f - dot) * j.scale;
-    }
-}
-
-/* dq: the warp's own rows of q and dy beside all keys and values. */
-template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS)
-queries_kernel(job j, const half_t *q, const half_t *k, const half_t *v, view y, const half_t *dy, const float *lse, view dq, bool add)
-{
-    extern __shared__ __align__(128) unsigned char shared[];
-    const int R = row_of<E>(), warp = threadIdx.x / 32, lane = threadIdx.x % 32, row = lane / 2, half = lane % 2;
-    half_t *keys = (half_t *)shared, *values = keys + j.padded * R;
-    float *dots = (float *)(values + j.padded * R), *lses = dots + j.padded, *s = lses + j.padded + warp * scratch_floats<E>(), *dp = s + TILE * ACROSS;
-    const int64_t h = blockIdx.y, b = blockIdx.z, start = b * j.T * j.D + h * E, bh = b * j.H + h;
-    const int first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
-    load_rows<E>(k + start, j, 0, j.padded, keys, threadIdx.x, blockDim.x);
-    load_rows<E>(v + start, j, 0, j.padded, values, threadIdx.x, blockDim.x);
-    load_dots<E>(j, dy, y, lse, start, bh, dots, lses);
     __syncthreads();
     if (first >= j.T) return;
-    left a[E / TILE], o[E / TILE];
-    own_rows<E>(q + start, j, first, (half_t *)s, lane, a);
-    own_rows<E>(dy + start, j, first, (half_t *)s, lane, o);
-    const float dot = dots[first + row], own_lse = lses[first + row];
-    sums_t sum[E / TILE];
+    operand_a a[E / TILE], o[E / TILE];
+    own_rows<E>(k, j, p, a);
+    own_rows<E>(v, j, p, o);
+    float k_sum[E / 8][4] = {}, v_sum[E / 8][4] = {};
+    for (int u = 0; u < j.T; u += TILE) {
+        float s[2][4], dp[2][4];
+        scores_of<E>(a, queries + u * row_of<E>(), lane, s);
+        scores_of<E>(o, outputs + u * row_of<E>(), lane, dp);
 #pragma unroll
-    for (int f = 0; f < E / TILE; f++) wmma::fill_fragment(sum[f], 0.0f);
-    for (int u = 0; u < j.padded; u += WIDE) {
-        float x[16], d[16];
-        scores_of<E>(a, keys + u * R, s);
-        scores_of<E>(o, values + u * R, dp);
-        read16(s + row * ACROSS + half * TILE, x);
-        read16(dp + row * ACROSS + half * TILE, d);
-        gradients16(j, bh, first + row, u + half * TILE, dot, own_lse, x, d);
-        __syncwarp();
-        half_t *ds = (half_t *)s;
-        write16(ds + row * ACROSS_HALF + half * TILE, d);
-        __syncwarp();
+        for (int m = 0; m < 2; m++)
 #pragma unroll
-        for (int n = 0; n < 2; n++) {
-            left g;
-            wmma::load_matrix_sync(g, ds + n * TILE, ACROSS_HALF);
+            for (int i = 0; i < 2; i++) {
+                const int t = u + 8 * m + 2 * p.t + i;
+                const uint32_t bits = t < j.T ? bits_of(j, (p.bh * j.T + t) * j.T + first) : 0;
 #pragma unroll
-            for (int f = 0; f < E / TILE; f++) {
-                right z;
-                wmma::load_matrix_sync(z, keys + (u + n * TILE) * R + f * TILE, R);
-                wmma::mma_sync(sum[f], g, z, sum[f]);
+                for (int lower = 0; lower < 2; lower++)
+                    gradient(j, t < j.T && p.row + 8 * lower < j.T, bits >> (lane / 4 + 8 * lower) & 1, own_dots[t], lses[t], &s[m][2 * lower + i], &dp[m][2 * lower + i]);
             }
-        }
-        __syncwarp();
+        add_rows<E>(v_sum, a_of_sums(s[0], s[1]), outputs + u * row_of<E>(), lane);
+        add_rows<E>(k_sum, a_of_sums(dp[0], dp[1]), queries + u * row_of<E>(), lane);
     }
-    store_rows<E>(sum, s, j, start, first, lane, dq, add);
-}
-
-template <int E> static __device__ void scores_down(const half_t *rows, const right_turned *own, float *s)
-{
-#pragma unroll
-    for (int n = 0; n < 2; n++) {
-        sums_t x;
-        wmma::fill_fragment(x, 0.0f);
-#pragma unroll
-        for (int e = 0; e < E / TILE; e++) {
-            left a;
-            wmma::load_matrix_sync(a, rows + n * TILE * row_of<E>() + e * TILE, row_of<E>());
-            wmma::mma_sync(x, a, own[e], x);
-        }
-        wmma::store_matrix_sync(s + n * TILE * DOWN, x, DOWN, wmma::mem_row_major);
-    }
-    __syncwarp();
-}
-
-/* dk and dv: the warp's own keys and values beside all rows of q and dy. */
-template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS)
-keys_kernel(job j, const half_t *q, const half_t *k, const half_t *v, view y, const half_t *dy, const float *lse, view dk, view dv, bool add_k, bool add_v)
-{
-    extern __shared__ __align__(128) unsigned char shared[];
-    const int R = row_of<E>(), warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    half_t *queries = (half_t *)shared, *outputs = queries + j.padded * R;
-    float *dots = (float *)(outputs + j.padded * R), *lses = dots + j.padded, *s = lses + j.padded + warp * scratch_floats<E>(), *dp = s + WIDE * DOWN;
-    const int64_t h = blockIdx.y, b = blockIdx.z, start = b * j.T * j.D + h * E, bh = b * j.H + h;
-    const int first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
-    load_rows<E>(q + start, j, 0, j.padded, queries, threadIdx.x, blockDim.x);
-    load_rows<E>(dy + start, j, 0, j.padded, outputs, threadIdx.x, blockDim.x);
-    load_dots<E>(j, dy, y, lse, start, bh, dots, lses);
-    __syncthreads();
-    if (first >= j.T) return;
-    right_turned a[E / TILE], o[E / TILE];
-    own_rows<E>(k + start, j, first, (half_t *)s, lane, a);
-    own_rows<E>(v + start, j, first, (half_t *)s, lane, o);
-    sums_t sum[2][E / TILE];
-#pragma unroll
-    for (int f = 0; f < E / TILE; f++) {
-        wmma::fill_fragment(sum[0][f], 0.0f);
-        wmma::fill_fragment(sum[1][f], 0.0f);
-    }
-    for (int t = 0; t < j.padded; t += WIDE) {
-        float x[16], d[16];
-        scores_down<E>(queries + t * R, a, s);
-        scores_down<E>(outputs + t * R, o, dp);
-        read16(s + lane * DOWN, x);
-        read16(dp + lane * DOWN, d);
-        gradients16(j, bh, t + lane, first, dots[t + lane], lses[t + lane], x, d);
-        __syncwarp();
-        half_t *p = (half_t *)s, *ds = (half_t *)dp;
-        write16(p + lane * DOWN_HALF, x);
-        write16(ds + lane * DOWN_HALF, d);
-        __syncwarp();
-#pragma unroll
-        for (int n = 0; n < 2; n++) {
-            left_turned gk, gv;
-            wmma::load_matrix_sync(gk, ds + n * TILE * DOWN_HALF, DOWN_HALF);
-            wmma::load_matrix_sync(gv, p + n * TILE * DOWN_HALF, DOWN_HALF);
-#pragma unroll
-            for (int f = 0; f < E / TILE; f++) {
-                right z;
-                wmma::load_matrix_sync(z, queries + (t + n * TILE) * R + f * TILE, R);
-                wmma::mma_sync(sum[0][f], gk, z, sum[0][f]);
-                wmma::load_matrix_sync(z, outputs + (t + n * TILE) * R + f * TILE, R);
-                wmma::mma_sync(sum[1][f], gv, z, sum[1][f]);
-            }
-        }
-        __syncwarp();
-    }
-    if (dk.data) store_rows<E>(sum[0], s, j, start, first, lane, dk, add_k);
-    if (dv.data) store_rows<E>(sum[1], s, j, start, first, lane, dv, add_v);
+    const float one[2] = {1, 1};
+    if (dk.data) store_rows<E>(k_sum, one, j, p, dk, add_k);
+    if (dv.data) store_rows<E>(v_sum, one, j, p, dv, add_v);
 }
 
 /* ---- launching ---- */
@@ -388,14 +331,26 @@ bool flash_fits(const cuda_device *d, const flash_sizes &s)
     return (s.E == 64 ? shared_bytes<64>(padded_of(s)) : shared_bytes<32>(padded_of(s))) <= d->most_shared;
 }
 
+/* A value for every row of every head. */
+static size_t rows_bytes(const flash_sizes &s)
+{
+    return aligned((size_t)(s.B * s.H * s.T) * sizeof(float));
+}
+
+/* log sum exp of the rows; dy y of the rows, which the backward pass writes; dropout's bits */
 size_t flash_saved(const nn_call *c, const flash_sizes &s)
 {
-    return aligned((size_t)(s.B * s.H * s.T) * sizeof(float)) + (c->args->p > 0 ? mask_bytes(s) : 0);
+    return 2 * rows_bytes(s) + (c->args->p > 0 ? mask_bytes(s) : 0);
+}
+
+static float *dots_of(const nn_call *c, const flash_sizes &s)
+{
+    return (float *)((char *)c->saved + rows_bytes(s));
 }
 
 static uint32_t *mask_of(const nn_call *c, const flash_sizes &s)
 {
-    return (uint32_t *)((char *)c->saved + aligned((size_t)(s.B * s.H * s.T) * sizeof(float)));
+    return (uint32_t *)((char *)c->saved + 2 * rows_bytes(s));
 }
 
 static job job_of(const nn_call *c, const flash_sizes &s)
@@ -431,9 +386,9 @@ template <int E> static void run_backward(const nn_call *c, const flash_sizes &s
     const float *lse = (const float *)c->saved;
     if (!allow(c, queries_kernel<E>, shared) || !allow(c, keys_kernel<E>, shared)) return;
     const dim3 grid((unsigned)ceil_div(j.padded / TILE, warps), (unsigned)s.H, (unsigned)s.B);
-    if (to.to[0].data) queries_kernel<E><<<grid, (unsigned)(32 * warps), shared, stream_of(c)>>>(j, q, k, v, y, dy, lse, to.to[0], to.add[0]);
+    queries_kernel<E><<<grid, (unsigned)(32 * warps), shared, stream_of(c)>>>(j, q, k, v, y, dy, lse, dots_of(c, s), to.to[0], to.add[0]);
     if (to.to[1].data || to.to[2].data)
-        keys_kernel<E><<<grid, (unsigned)(32 * warps), shared, stream_of(c)>>>(j, q, k, v, y, dy, lse, to.to[1], to.to[2], to.add[1], to.add[2]);
+        keys_kernel<E><<<grid, (unsigned)(32 * warps), shared, stream_of(c)>>>(j, q, k, v, dy, lse, dots_of(c, s), to.to[1], to.to[2], to.add[1], to.add[2]);
     cuda_note(device_of(c), cudaGetLastError(), "attention");
 }
 

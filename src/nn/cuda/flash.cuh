@@ -15,7 +15,7 @@ struct flash_sizes {
 
 /* Whether the kernels serve this shape on this device. */
 bool flash_fits(const cuda_device *d, const flash_sizes &s);
-/* Bytes that the forward pass leaves at c->saved: log sum exp of the rows, and which elements dropout keeps. */
+/* Bytes at c->saved. */
 size_t flash_saved(const nn_call *c, const flash_sizes &s);
 
 /* q, k, v [B][T][D] bf16. Dropout as c->args->p says. */

@@ -107,20 +107,36 @@ static void layer_norm_forward(const nn_call *c)
     cuda_note(device_of(c), cudaGetLastError(), "layer norm");
 }
 
-/* dx = scale (e - mean(e) - n mean(e n)), e = dy gamma; and parts [block][2][C] of dgamma and dbeta, whose last block adds them up. */
-template <int V> __global__ void layer_norm_back_kernel(int64_t rows, int64_t C, view x, view dy, view dx, bool add, const float *gamma, const float *saved, float *part,
-                                                        affine_gradients to, unsigned *arrived)
+/* A row of the backward pass, read while the one before it is worked on. */
+template <int V> struct back_row {
+    row_values<V> x, dy;
+    float mean, scale;
+    __device__ void load(view from, view gradient, const float *saved, int64_t row, int64_t C, int lane)
+    {
+        x.load(from, row * C, C, lane);
+        dy.load(gradient, row * C, C, lane);
+        mean = saved[2 * row];
+        scale = saved[2 * row + 1];
+    }
+};
+
+/* dx = scale (e - mean(e) - n mean(e n)), e = dy gamma; and parts [2][C][block] of dgamma and dbeta. */
+template <int V> __global__ void __launch_bounds__(BLOCK, V == 1 ? 2 : 1)
+layer_norm_back_kernel(int64_t rows, int64_t C, view x, view dy, view dx, bool add, const float *gamma, const float *saved, float *part)
 {
     __shared__ float shared[BLOCK / 32][256];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    row_values<V> g, r, d;
+    const int64_t step = (int64_t)gridDim.x * (BLOCK / 32);
     float dgamma[V][8] = {}, dbeta[V][8] = {};
-    g.load(float_view((void *)gamma), 0, C, lane);
-    for (int64_t row = blockIdx.x * (int64_t)(BLOCK / 32) + warp; row < rows; row += (int64_t)gridDim.x * (BLOCK / 32)) {
-        const float mean = saved[2 * row], scale = saved[2 * row + 1];
+    back_row<V> next;
+    int64_t row = blockIdx.x * (int64_t)(BLOCK / 32) + warp;
+    if (row < rows) next.load(x, dy, saved, row, C, lane);
+    for (; row < rows; row += step) {
+        row_values<V> r = next.x, d = next.dy, g;
+        const float mean = next.mean, scale = next.scale;
         float e_sum = 0, en_sum = 0;
-        r.load(x, row * C, C, lane);
-        d.load(dy, row * C, C, lane);
+        if (row + step < rows) next.load(x, dy, saved, row + step, C, lane);
+        g.load(float_view((void *)gamma), 0, C, lane);
 #pragma unroll
         for (int k = 0; k < V; k++)
 #pragma unroll
@@ -151,30 +167,20 @@ template <int V> __global__ void layer_norm_back_kernel(int64_t rows, int64_t C,
             const int64_t column = 256 * k + threadIdx.x;
             float all = 0;
             for (int w = 0; w < BLOCK / 32; w++) all += shared[w][threadIdx.x];
-            if (column < C) part[(blockIdx.x * (int64_t)2 + which) * C + column] = all;
+            if (column < C) part[(which * C + column) * gridDim.x + blockIdx.x] = all;
         }
-    if (!last_to_arrive(arrived, gridDim.x)) return;
-    for (int64_t column = threadIdx.x; column < C; column += BLOCK) {
-        double sum[2] = {0, 0};
-#pragma unroll 8
-        for (int p = 0; p < gridDim.x; p++) {
-            sum[0] += (double)__ldcg(part + (int64_t)p * 2 * C + column);
-            sum[1] += (double)__ldcg(part + ((int64_t)p * 2 + 1) * C + column);
-        }
-        to.give(column, sum[0], sum[1]);
-    }
 }
 
-static unsigned back_blocks(int64_t rows)
+static unsigned back_blocks(int64_t rows, int64_t C)
 {
-    const int64_t blocks = ceil_div(rows, 4 * (BLOCK / 32));
-    return (unsigned)(blocks < 132 ? blocks : 132);
+    const int64_t blocks = ceil_div(rows, 4 * (BLOCK / 32)), most = C <= 256 ? 132 * 2 : 132;
+    return (unsigned)(blocks < most ? blocks : most);
 }
 
 static size_t layer_norm_work(const nn_call *c)
 {
     const int64_t C = last_of(c->out.shape), R = rows_of(c);
-    return in_registers(C) ? (size_t)(2 * back_blocks(R) * C) * sizeof(float) : columns_work(2, 1, R, C);
+    return in_registers(C) ? (size_t)(2 * back_blocks(R, C) * C) * sizeof(float) : columns_work(2, 1, R, C);
 }
 
 static void layer_norm_plain_back(const nn_call *c, int64_t C)
@@ -185,13 +191,13 @@ static void layer_norm_plain_back(const nn_call *c, int64_t C)
     const affine_gradients to = affine_gradients_of(c);
     column_sums<2>(
         c, 1, rows_of(c), C, c->work,
-        [=] __device__(int64_t, int64_t r, int64_t k, int n, float term[2][8]) {
+        terms_of([=] __device__(int64_t, int64_t r, int64_t k, int n, float term[2][8]) {
             const float mean = saved[2 * r], scale = saved[2 * r + 1];
             x.load(r * C + k, n, term[0]);
             dy.load(r * C + k, n, term[1]);
 #pragma unroll
             for (int i = 0; i < 8; i++) term[0][i] = term[1][i] * (term[0][i] - mean) * scale;
-        },
+        }),
         [=] __device__(int64_t, int64_t k, const double sum[2]) { to.give(k, sum[0], sum[1]); });
     if (!dx.data) return;
     each_warp(c, rows_of(c), [=] __device__(int64_t r, int lane) {
@@ -214,20 +220,29 @@ static void layer_norm_backward(const nn_call *c)
     const view x = value_of(&c->in[0]), dy = grad_of(&c->out), dx = grad_of(&c->in[0]);
     const float *gamma = (const float *)c->in[1].data, *saved = (const float *)c->saved;
     const affine_gradients to = affine_gradients_of(c);
-    unsigned *arrived = device_of(c)->arrived;
-    const unsigned blocks = back_blocks(R);
+    const unsigned blocks = back_blocks(R, C);
     float *part = (float *)c->work;
     if (!in_registers(C)) {
         layer_norm_plain_back(c, C);
         return;
     }
     if (C <= 256)
-        layer_norm_back_kernel<1><<<blocks, BLOCK, 0, stream_of(c)>>>(R, C, x, dy, dx, c->in[0].add, gamma, saved, part, to, arrived);
+        layer_norm_back_kernel<1><<<blocks, BLOCK, 0, stream_of(c)>>>(R, C, x, dy, dx, c->in[0].add, gamma, saved, part);
     else if (C <= 768)
-        layer_norm_back_kernel<3><<<blocks, BLOCK, 0, stream_of(c)>>>(R, C, x, dy, dx, c->in[0].add, gamma, saved, part, to, arrived);
+        layer_norm_back_kernel<3><<<blocks, BLOCK, 0, stream_of(c)>>>(R, C, x, dy, dx, c->in[0].add, gamma, saved, part);
     else
-        layer_norm_back_kernel<4><<<blocks, BLOCK, 0, stream_of(c)>>>(R, C, x, dy, dx, c->in[0].add, gamma, saved, part, to, arrived);
+        layer_norm_back_kernel<4><<<blocks, BLOCK, 0, stream_of(c)>>>(R, C, x, dy, dx, c->in[0].add, gamma, saved, part);
     cuda_note(device_of(c), cudaGetLastError(), "layer norm");
+    each_warp(c, C, [=] __device__(int64_t column, int lane) {
+        double sum[2];
+#pragma unroll
+        for (int which = 0; which < 2; which++) {
+            sum[which] = 0;
+            for (unsigned p = lane; p < blocks; p += 32) sum[which] += (double)part[(which * C + column) * blocks + p];
+            sum[which] = warp_sum(sum[which]);
+        }
+        if (lane == 0) to.give(column, sum[0], sum[1]);
+    });
 }
 
 void cuda_layer_norm(nn_kernel kernel[NN_OPS])

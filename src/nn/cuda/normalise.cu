@@ -36,8 +36,11 @@ static size_t grouped_work(const grouped &g)
 struct application {
     view x, y;
     const float *gamma, *beta, *saved;
-    int64_t C, S, groups;
+    int64_t S, groups;
     float mean[8], factor[8], shift[8];
+    struct values {
+        float x[8];
+    };
     __device__ void prepare(int64_t item, int64_t k, int n)
     {
 #pragma unroll
@@ -49,13 +52,15 @@ struct application {
             shift[i] = beta[k + i];
         }
     }
-    __device__ void row(int64_t, int64_t r, int64_t k, int n) const
+    __device__ void read(int64_t at, int n, values &v) const
     {
-        float v[8];
-        x.load(r * C + k, n, v);
+        x.load(at, n, v.x);
+    }
+    __device__ void write(int64_t at, int n, values &v) const
+    {
 #pragma unroll
-        for (int i = 0; i < 8; i++) v[i] = (v[i] - mean[i]) * factor[i] + shift[i];
-        y.store(r * C + k, n, v, false);
+        for (int i = 0; i < 8; i++) v.x[i] = (v.x[i] - mean[i]) * factor[i] + shift[i];
+        y.store(at, n, v.x, false);
     }
 };
 
@@ -67,7 +72,6 @@ static void apply(const nn_call *c, const grouped &g)
     a.gamma = (const float *)c->in[1].data;
     a.beta = (const float *)c->in[2].data;
     a.saved = (const float *)c->saved;
-    a.C = g.C;
     a.S = g.S;
     a.groups = g.groups();
     by_columns(c, g.items, g.rows, g.C, a);
@@ -103,30 +107,36 @@ static statistics statistics_of(const nn_call *c, const grouped &g)
     return s;
 }
 
-/* Sums of x - x0 and (x - x0)^2, x0 the first value of the group: no cancellation where the mean is far from 0. */
+/* d = x - x0 and d^2, x0 the first value of the group: no cancellation where the mean is far from 0. */
+struct moments {
+    view x;
+    int64_t C, S, per_item;
+    float x0[8];
+    __device__ void prepare(int64_t item, int64_t k, int n)
+    {
+#pragma unroll
+        for (int i = 0; i < 8; i++) x0[i] = i < n ? x.get(item * per_item + (S == 1 ? k + i : (k + i) / S * S)) : 0;
+    }
+    __device__ void terms(int64_t, int64_t r, int64_t k, int n, float term[2][8]) const
+    {
+        x.load(r * C + k, n, term[0]);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            const float d = term[0][i] - x0[i];
+            term[0][i] = d;
+            term[1][i] = d * d;
+        }
+    }
+};
+
 static void normalise(const nn_call *c, const grouped &g)
 {
-    const view x = value_of(&c->in[0]);
-    const int64_t C = g.C, S = g.S, per_item = g.rows * g.C, groups = g.groups();
+    const int64_t C = g.C, S = g.S, groups = g.groups();
     const statistics to = statistics_of(c, g);
+    const moments m = {value_of(&c->in[0]), C, S, g.rows * C, {}};
     double *sums = (double *)c->work;
     column_sums<2>(
-        c, g.items, g.rows, g.C, (char *)c->work + moments_bytes(g),
-        [=] __device__(int64_t item, int64_t r, int64_t k, int n, float term[2][8]) {
-            float x0[8];
-            x.load(r * C + k, n, term[0]);
-            if (S == 1)
-                x.load(item * per_item + k, n, x0);
-            else
-#pragma unroll
-                for (int i = 0; i < 8; i++) x0[i] = i < n ? x.get(item * per_item + (k + i) / S * S) : 0;
-#pragma unroll
-            for (int i = 0; i < 8; i++) {
-                const float d = term[0][i] - x0[i];
-                term[0][i] = d;
-                term[1][i] = d * d;
-            }
-        },
+        c, g.items, g.rows, C, (char *)c->work + moments_bytes(g), m,
         [=] __device__(int64_t item, int64_t k, const double sum[2]) {
             if (S == 1) {
                 to.conclude(item, k, sum[0], sum[1]);
@@ -156,6 +166,9 @@ struct input_gradient {
     double share;
     bool add;
     float mean[8], factor[8], along[8], shift[8];
+    struct values {
+        float x[8], dy[8];
+    };
     __device__ void prepare(int64_t item, int64_t k, int n)
     {
 #pragma unroll
@@ -170,14 +183,41 @@ struct input_gradient {
             along[i] = (float)(scale * scale * one * e[1] * share);
         }
     }
-    __device__ void row(int64_t, int64_t r, int64_t k, int n) const
+    __device__ void read(int64_t at, int n, values &v) const
     {
-        float v[8], d[8];
-        x.load(r * C + k, n, v);
-        dy.load(r * C + k, n, d);
+        x.load(at, n, v.x);
+        dy.load(at, n, v.dy);
+    }
+    __device__ void write(int64_t at, int n, values &v) const
+    {
 #pragma unroll
-        for (int i = 0; i < 8; i++) v[i] = d[i] * factor[i] - shift[i] - (v[i] - mean[i]) * along[i];
-        dx.store(r * C + k, n, v, add);
+        for (int i = 0; i < 8; i++) v.x[i] = v.dy[i] * factor[i] - shift[i] - (v.x[i] - mean[i]) * along[i];
+        dx.store(at, n, v.x, add);
+    }
+};
+
+/* dy and dy n, n the normalised x. */
+struct gradient_terms {
+    view x, dy;
+    const float *saved;
+    int64_t C, S, groups;
+    float mean[8], scale[8];
+    __device__ void prepare(int64_t item, int64_t k, int n)
+    {
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            if (i >= n) continue;
+            const float *own = saved + 2 * (item * groups + (k + i) / S);
+            mean[i] = own[0];
+            scale[i] = own[1];
+        }
+    }
+    __device__ void terms(int64_t, int64_t r, int64_t k, int n, float term[2][8]) const
+    {
+        dy.load(r * C + k, n, term[0]);
+        x.load(r * C + k, n, term[1]);
+#pragma unroll
+        for (int i = 0; i < 8; i++) term[1][i] = term[0][i] * (term[1][i] - mean[i]) * scale[i];
     }
 };
 
@@ -191,18 +231,9 @@ static void normalise_back(const nn_call *c, const grouped &g, bool constants)
     const affine_gradients to = affine_gradients_of(c);
     const double count = (double)(g.rows * g.S);
     double *sums = (double *)c->work;
+    const gradient_terms m = {x, dy, saved, C, S, groups, {}, {}};
     column_sums<2>(
-        c, items, g.rows, C, (char *)c->work + moments_bytes(g),
-        [=] __device__(int64_t item, int64_t r, int64_t k, int n, float term[2][8]) {
-            dy.load(r * C + k, n, term[0]);
-            x.load(r * C + k, n, term[1]);
-#pragma unroll
-            for (int i = 0; i < 8; i++) {
-                if (i >= n) continue;
-                const float *own = saved + 2 * (item * groups + (k + i) / S);
-                term[1][i] = term[0][i] * (term[1][i] - own[0]) * own[1];
-            }
-        },
+        c, items, g.rows, C, (char *)c->work + moments_bytes(g), m,
         [=] __device__(int64_t item, int64_t k, const double sum[2]) {
             if (one_item) to.give(k, sum[1], sum[0]);
             sums[2 * (item * C + k)] = constants ? 0 : sum[0];

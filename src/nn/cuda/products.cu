@@ -89,7 +89,7 @@ void cuda_bias_gradient(const nn_call *c, int64_t R, int64_t N, view dy, nn_tens
     const view db = grad_of(bias);
     const bool add = bias->add;
     column_sums<1>(
-        c, 1, R, N, work, [=] __device__(int64_t, int64_t r, int64_t k, int n, float term[1][8]) { dy.load(r * N + k, n, term[0]); },
+        c, 1, R, N, work, terms_of([=] __device__(int64_t, int64_t r, int64_t k, int n, float term[1][8]) { dy.load(r * N + k, n, term[0]); }),
         [=] __device__(int64_t, int64_t k, const double sum[1]) { db.give(k, (float)sum[0], add); });
 }
 
