@@ -478,7 +478,7 @@ template <class F> static plain_terms<F> terms_of(F f)
  * M::read(at, n, values) and M::write(at, n, values), `at` the place of the row's first column ----
  */
 
-template <int WIDE, class M> __global__ void by_columns_kernel(column_grid g, M m)
+template <int WIDE, class M> __global__ void __launch_bounds__(BLOCK, 2) by_columns_kernel(column_grid g, M m)
 {
     const int64_t column = blockIdx.x * (int64_t)(g.across * WIDE) + threadIdx.x % g.across * WIDE, item = blockIdx.z;
     const int64_t first = g.rows * blockIdx.y / g.parts, last = g.rows * (blockIdx.y + 1) / g.parts;
@@ -498,7 +498,7 @@ template <int WIDE, class M> __global__ void by_columns_kernel(column_grid g, M 
 template <class M> static void by_columns(const nn_call *c, int64_t items, int64_t rows, int64_t C, const M &m)
 {
     column_grid g = column_grid_of(items, rows, C);
-    const int64_t stripes = ceil_div(C, g.across * g.wide), wanted = ceil_div(132 * 8, stripes * items), most = ceil_div(rows, AT_ONCE * g.down);
+    const int64_t stripes = ceil_div(C, g.across * g.wide), wanted = ceil_div(132 * 4, stripes * items), most = ceil_div(rows, 2 * AT_ONCE * g.down);
     g.parts = wanted < most ? wanted : most;
     if (g.parts < 1) g.parts = 1;
     const dim3 grid((unsigned)stripes, (unsigned)g.parts, (unsigned)items);

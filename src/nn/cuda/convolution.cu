@@ -26,16 +26,20 @@ static __device__ unsigned quotient(int64_t a, int b)
     return (uint64_t)a <= UINT32_MAX ? (unsigned)a / (unsigned)b : (unsigned)(a / b);
 }
 
-/* column[b U + u][k][i] = x[b][..][first + i], 0 outside, i < width. Eight channels at a time where they lie in eights. */
+/* column[b U + u][k][i] = x[b][..][first + i], 0 outside, i < width. A thread takes all taps, eight channels where they lie in eights. */
 static void spread(const nn_call *c, const windows &w, view x, int64_t first, int64_t width, view column)
 {
-    const int n = width % 8 == 0 && w.C % 8 == 0 ? 8 : 1, runs = (int)(width / n), K = (int)w.K, U = (int)w.U;
-    each(c, w.B * w.U * w.K * runs, [=] __device__(int64_t at) {
-        const unsigned bu_k = quotient(at, runs), i = (unsigned)(at - (int64_t)bu_k * runs) * n, bu = bu_k / K, k = bu_k % K;
-        const int64_t t = (int64_t)(bu % U) * w.stride + k * w.dilation - w.pad;
-        float v[8] = {};
-        if (t >= 0 && t < w.T) x.load((bu / U * w.T + t) * w.C + first + i, n, v);
-        column.store((int64_t)bu_k * width + i, n, v, false);
+    const int n = width % 8 == 0 && w.C % 8 == 0 ? 8 : 1, runs = (int)(width / n), U = (int)w.U, K = (int)w.K;
+    each(c, w.B * w.U * runs, [=] __device__(int64_t at) {
+        const unsigned bu = quotient(at, runs), i = (unsigned)(at - (int64_t)bu * runs) * n, b = bu / U;
+        const int64_t t0 = (int64_t)(bu - b * U) * w.stride - w.pad, from = b * w.T * w.C + first + i, to = (int64_t)bu * K * width + i;
+#pragma unroll 4
+        for (int k = 0; k < K; k++) {
+            const int64_t t = t0 + k * w.dilation;
+            float v[8] = {};
+            if (t >= 0 && t < w.T) x.load(from + t * w.C, n, v);
+            column.store(to + k * width, n, v, false);
+        }
     });
 }
 

@@ -1,37 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nn/cuda/direct.cuh"
 
-#include <mma.h>
-
 #include "nn/cuda/mma.cuh"
 
-using namespace nvcuda;
+enum { FRAGMENT = 16, WARP_ROWS = 32, MOST_WARPS = 6, TILE = FRAGMENT * FRAGMENT };
 
-enum { FRAGMENT = 16, WARP_ROWS = 32, MOST_WARPS = 6 };
-
-/* Distance of rows in shared memory: a multiple of 32 bytes that spreads rows over the banks. */
-static __host__ __device__ int row_of(int wide)
+/* Distance of rows in shared memory, eight of which begin at different banks. */
+static __host__ __device__ constexpr int apart(int wide)
 {
-    return wide % 32 == 0 ? wide + 16 : wide;
+    return wide + 8;
 }
 
-/* to[r][0 .. wide) = rows first .. first + rows of a signal [T][C], 0 outside. */
-static __device__ void load_rows(const half_t *signal, int64_t T, int64_t C, int64_t channel, int64_t first, int rows, int wide, half_t *to)
+/* to[r][0 .. wide) = rows first .. first + rows of a signal whose rows are C apart, 0 before the first and after the last of its T; without waiting. */
+static __device__ __forceinline__ void fetch_rows(const half_t *signal, int64_t T, int64_t C, int64_t first, int rows, int wide, half_t *to)
 {
-    const int eights = wide / 8, stride = row_of(wide);
+    const int eights = wide / 8;
     for (int i = threadIdx.x; i < rows * eights; i += blockDim.x) {
-        const int r = i / eights, e = i % eights;
+        const int r = i / eights, e = i % eights * 8;
         const int64_t t = first + r;
-        uint4 value = make_uint4(0, 0, 0, 0);
-        if (t >= 0 && t < T) value = *(const uint4 *)(signal + t * C + channel + 8 * e);
-        *(uint4 *)(to + r * stride + 8 * e) = value;
+        const bool inside = t >= 0 && t < T;
+        fetch16(to + r * apart(wide) + e, signal + (inside ? t * C + e : 0), inside);
     }
 }
 
 /*
  * result[b][u][n] = sum over taps k and channels i of signal[b][u + k - pad][i] w(k, i, n), a group at a time. Forward: w[n][k][i] as the
- * weights lie. Turned (gradient of the input): w[i][K - 1 - k][n]. The weights are laid out first as tiles [group][n tile][i tile][k] of
- * 16 x 16, rows i. A warp makes 32 results by 16 F channels.
+ * weights lie. Turned (gradient of the input): w[i][K - 1 - k][n]. The weights are laid out first as operands B [i][n] of 16 x 16 (mma.cuh), of
+ * each lane eight values: [group][n tile][i tile][k][lane][8]. A warp makes 32 results by 16 F channels.
  */
 struct pass {
     const half_t *signal, *w;
@@ -44,70 +39,76 @@ struct pass {
 static void lay_out(const nn_call *c, const pass &p)
 {
     each(c, p.groups * p.out * p.in * p.K, [=] __device__(int64_t at) {
-        const int n = (int)(at % FRAGMENT), i = (int)(at / FRAGMENT % FRAGMENT);
-        const int64_t tile = at / (FRAGMENT * FRAGMENT), k = tile % p.K, in_tiles = p.in / FRAGMENT, out_tiles = p.out / FRAGMENT;
+        const int lane = (int)(at % TILE / 8), pair = (int)(at % 8 / 2), n = lane / 4 + pair / 2 * 8, i = lane % 4 * 2 + (int)(at % 2) + pair % 2 * 8;
+        const int64_t tile = at / TILE, k = tile % p.K, in_tiles = p.in / FRAGMENT, out_tiles = p.out / FRAGMENT;
         const int64_t channel = tile / p.K % in_tiles * FRAGMENT + i, result = tile / p.K / in_tiles % out_tiles * FRAGMENT + n, g = tile / p.K / in_tiles / out_tiles;
         p.tiles[at] = p.turned ? p.w[((g * p.in + channel) * p.K + p.K - 1 - k) * p.out + result] : p.w[((g * p.out + result) * p.K + k) * p.in + channel];
     });
 }
 
-template <int F> __global__ void direct_kernel(pass p, const float *bias, view result, bool add)
-{
-    extern __shared__ __align__(32) unsigned char shared[];
-    half_t *rows = (half_t *)shared;
-    const int stride = row_of(p.in_tile), warp = threadIdx.x / 32, lane = threadIdx.x % 32, block_rows = p.warps * WARP_ROWS, K = (int)p.K;
-    float *sums = (float *)shared + warp * FRAGMENT * F * FRAGMENT; /* in the place of the rows, when these are done with */
-    const int64_t u0 = (int64_t)blockIdx.x * block_rows, b = blockIdx.z, wide_tiles = p.out / (F * FRAGMENT), g = blockIdx.y / wide_tiles;
-    const int64_t tile0 = blockIdx.y % wide_tiles * F, in_tiles = p.in / FRAGMENT, C = p.in * p.groups, O = p.out * p.groups;
-    wmma::fragment<wmma::accumulator, FRAGMENT, FRAGMENT, FRAGMENT, float> sum[2][F];
+/* Operands of F neighbouring tiles, `distance` lanes' shares apart. */
+template <int F> struct tap_weights {
+    uint4 w[F];
+    __device__ void load(const uint4 *from, int64_t distance)
+    {
 #pragma unroll
-    for (int f = 0; f < F; f++) {
-        wmma::fill_fragment(sum[0][f], 0.0f);
-        wmma::fill_fragment(sum[1][f], 0.0f);
+        for (int f = 0; f < F; f++) w[f] = from[f * distance];
     }
+    __device__ operand_b operand(int f) const
+    {
+        return {{w[f].x, w[f].y, w[f].z, w[f].w}};
+    }
+};
+
+template <int F> __global__ void __launch_bounds__(32 * MOST_WARPS, 2) direct_kernel(pass p, const float *bias, view result, bool add)
+{
+    extern __shared__ __align__(128) unsigned char shared[];
+    half_t *rows = (half_t *)shared;
+    const int stride = apart(p.in_tile), warp = threadIdx.x / 32, lane = threadIdx.x % 32, block_rows = p.warps * WARP_ROWS, K = (int)p.K;
+    const int64_t u0 = (int64_t)blockIdx.x * block_rows, b = blockIdx.z, wide_tiles = p.out / (F * FRAGMENT), g = blockIdx.y / wide_tiles;
+    const int64_t tile0 = blockIdx.y % wide_tiles * F, in_tiles = p.in / FRAGMENT, C = p.in * p.groups, O = p.out * p.groups, share = TILE / 8;
+    float sum[2][F][2][4] = {};
     for (int64_t i0 = 0; i0 < p.in; i0 += p.in_tile) {
         __syncthreads();
-        load_rows(p.signal + b * p.T * C, p.T, C, g * p.in + i0, u0 - p.pad, block_rows + K - 1, p.in_tile, rows);
+        fetch_rows(p.signal + b * p.T * C + g * p.in + i0, p.T, C, u0 - p.pad, block_rows + K - 1, p.in_tile, rows);
+        close_group();
+        wait_groups<0>();
         __syncthreads();
         for (int i = 0; i < p.in_tile; i += FRAGMENT) {
-            const half_t *tile = p.tiles + ((g * (p.out / FRAGMENT) + tile0) * in_tiles + (i0 + i) / FRAGMENT) * K * FRAGMENT * FRAGMENT;
+            const uint4 *tile = (const uint4 *)p.tiles + ((g * (p.out / FRAGMENT) + tile0) * in_tiles + (i0 + i) / FRAGMENT) * K * share + lane;
+            tap_weights<F> next; /* read while the tap before is worked on */
+            next.load(tile, in_tiles * K * share);
 #pragma unroll 2
             for (int k = 0; k < K; k++) {
-                wmma::fragment<wmma::matrix_a, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::row_major> a[2];
+                const tap_weights<F> w = next;
+                if (k + 1 < K) next.load(tile + (k + 1) * share, in_tiles * K * share);
+                operand_a a[2];
 #pragma unroll
-                for (int m = 0; m < 2; m++) wmma::load_matrix_sync(a[m], rows + (warp * WARP_ROWS + m * FRAGMENT + k) * stride + i, (unsigned)stride);
+                for (int m = 0; m < 2; m++) a[m] = a_of_rows(rows + (warp * WARP_ROWS + m * FRAGMENT + k) * stride + i, stride, lane);
 #pragma unroll
                 for (int f = 0; f < F; f++) {
-                    wmma::fragment<wmma::matrix_b, FRAGMENT, FRAGMENT, FRAGMENT, half_t, wmma::row_major> w;
-                    wmma::load_matrix_sync(w, tile + ((int64_t)f * in_tiles * K + k) * FRAGMENT * FRAGMENT, FRAGMENT);
-                    wmma::mma_sync(sum[0][f], a[0], w, sum[0][f]);
-                    wmma::mma_sync(sum[1][f], a[1], w, sum[1][f]);
+                    multiply_add(sum[0][f], a[0], w.operand(f));
+                    multiply_add(sum[1][f], a[1], w.operand(f));
                 }
             }
         }
     }
-    __syncthreads();
 #pragma unroll
-    for (int m = 0; m < 2; m++) {
+    for (int m = 0; m < 2; m++)
 #pragma unroll
-        for (int f = 0; f < F; f++) wmma::store_matrix_sync(sums + f * FRAGMENT, sum[m][f], F * FRAGMENT, wmma::mem_row_major);
-        __syncwarp();
-        for (int i = lane; i < FRAGMENT * F * 2; i += 32) {
-            const int64_t u = u0 + warp * WARP_ROWS + m * FRAGMENT + i / (F * 2), channel = g * p.out + tile0 * FRAGMENT + i % (F * 2) * 8;
-            float v[8];
+        for (int f = 0; f < 2 * F; f++)
 #pragma unroll
-            for (int e = 0; e < 8; e++) v[e] = sums[i * 8 + e] + (bias ? bias[channel + e] : 0.0f);
-            if (u < p.U) result.give8((b * p.U + u) * O + channel, v, add);
-        }
-        __syncwarp();
-    }
+            for (int lower = 0; lower < 2; lower++) {
+                const int64_t u = u0 + warp * WARP_ROWS + m * FRAGMENT + lane / 4 + 8 * lower, channel = g * p.out + tile0 * FRAGMENT + f * 8 + lane % 4 * 2;
+                const float *own = sum[m][f / 2][f % 2] + 2 * lower;
+                if (u < p.U) result.give2((b * p.U + u) * O + channel, own[0] + (bias ? bias[channel] : 0), own[1] + (bias ? bias[channel + 1] : 0), add);
+            }
 }
 
 static void run(const nn_call *c, const pass &p, int64_t B, const float *bias, view result, bool add)
 {
     const int wide = direct_tile(p.out);
-    const size_t rows = (size_t)(p.warps * WARP_ROWS + p.K - 1) * (size_t)row_of(p.in_tile) * sizeof(half_t);
-    const size_t sums = (size_t)(p.warps * FRAGMENT * wide) * sizeof(float), shared = rows > sums ? rows : sums;
+    const size_t shared = (size_t)(p.warps * WARP_ROWS + p.K - 1) * (size_t)apart(p.in_tile) * sizeof(half_t);
     const dim3 grid((unsigned)ceil_div(p.U, p.warps * WARP_ROWS), (unsigned)(p.groups * (p.out / wide)), (unsigned)B);
     const unsigned threads = (unsigned)(32 * p.warps);
     lay_out(c, p);
@@ -178,24 +179,6 @@ size_t direct_work(const direct_sizes &s)
     return aligned((size_t)(tiles_of(s).parts * s.G * s.Og * s.K * s.Cg) * sizeof(float));
 }
 
-/* Distance of rows that begin at different banks, eight of them at a time. */
-static __host__ __device__ constexpr int apart(int wide)
-{
-    return wide + 8;
-}
-
-/* As load_rows, without waiting; `wide` and the place are multiples of eight. */
-template <int WIDE> static __device__ void fetch_rows(const half_t *signal, int64_t T, int64_t C, int64_t first, int rows, half_t *to)
-{
-    for (int i = threadIdx.x; i < rows * (WIDE / 8); i += WEIGHT_WARPS * 32) {
-        const int r = i / (WIDE / 8), e = i % (WIDE / 8) * 8;
-        const int64_t t = first + r;
-        const bool inside = t >= 0 && t < T;
-        const uint32_t at = (uint32_t)__cvta_generic_to_shared(to + r * apart(WIDE) + e), bytes = inside ? 16 : 0;
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(signal + (inside ? t * C + e : 0)), "r"(bytes) : "memory");
-    }
-}
-
 template <int F> __global__ void __launch_bounds__(WEIGHT_WARPS * 32, F == 4 ? 1 : 2) weights_kernel(const half_t *x, const half_t *dy, direct_sizes s, weight_tiles t, float *part)
 {
     constexpr int WIDE = F * FRAGMENT, TAPS = taps_of(F), stride = apart(WIDE);
@@ -210,17 +193,17 @@ template <int F> __global__ void __launch_bounds__(WEIGHT_WARPS * 32, F == 4 ? 1
     auto fetch = [&](int n) {
         const int64_t b = n / t.chunks, u0 = n % t.chunks * t.rows;
         half_t *rows = (half_t *)shared + n % 2 * buffer;
-        fetch_rows<WIDE>(dy + b * s.U * O + g * s.Og + o0, s.U, O, u0, t.rows, rows);
-        fetch_rows<WIDE>(x + b * s.T * C + g * s.Cg + i0, s.T, C, u0 + k0 - s.pad, samples, rows + t.rows * stride);
-        asm volatile("cp.async.commit_group;" ::: "memory");
+        fetch_rows(dy + b * s.U * O + g * s.Og + o0, s.U, O, u0, t.rows, WIDE, rows);
+        fetch_rows(x + b * s.T * C + g * s.Cg + i0, s.T, C, u0 + k0 - s.pad, samples, WIDE, rows + t.rows * stride);
+        close_group();
     };
     fetch(first);
     for (int n = first; n < last; n++) {
         if (n + 1 < last) {
             fetch(n + 1);
-            asm volatile("cp.async.wait_group 1;" ::: "memory");
+            wait_groups<1>();
         } else {
-            asm volatile("cp.async.wait_group 0;" ::: "memory");
+            wait_groups<0>();
         }
         __syncthreads();
         const half_t *dy_rows = (const half_t *)shared + n % 2 * buffer, *x_rows = dy_rows + (t.rows + tap) * stride;

@@ -215,7 +215,13 @@ static size_t binary_work(const nn_call *c)
         const view dy = grad_of(&c->out), pa = reads ? value_of(&c->in[0]) : dy, pb = reads ? value_of(&c->in[1]) : dy;                \
         const bool same = same_shape(c);                                                                                               \
         const broadcast at = broadcast_make(c->in[0].shape, c->in[1].shape);                                                           \
-        if (c->in[0].grad && same)                                                                                                     \
+        if (c->in[0].grad && same && !reads)                                                                                           \
+            map<1>(c, c->out.size, {{dy}}, grad_of(&c->in[0]), c->in[0].add, [=] __device__(const float x[1]) {                        \
+                const float a = 0, b = 0;                                                                                              \
+                (void)a, (void)b;                                                                                                      \
+                return x[0] * (float)(da_factor);                                                                                      \
+            });                                                                                                                        \
+        if (c->in[0].grad && same && reads)                                                                                            \
             map<3>(c, c->out.size, {{dy, pa, pb}}, grad_of(&c->in[0]), c->in[0].add, [=] __device__(const float x[3]) {                \
                 const float a = x[1], b = x[2];                                                                                        \
                 (void)a, (void)b;                                                                                                      \
@@ -231,7 +237,13 @@ static size_t binary_work(const nn_call *c)
             });                                                                                                                        \
         }                                                                                                                              \
         if (!c->in[1].grad) return;                                                                                                    \
-        if (same) {                                                                                                                    \
+        if (same && !reads) {                                                                                                          \
+            map<1>(c, c->out.size, {{dy}}, grad_of(&c->in[1]), c->in[1].add, [=] __device__(const float x[1]) {                        \
+                const float a = 0, b = 0;                                                                                              \
+                (void)a, (void)b;                                                                                                      \
+                return x[0] * (float)(db_factor);                                                                                      \
+            });                                                                                                                        \
+        } else if (same) {                                                                                                             \
             map<3>(c, c->out.size, {{dy, pa, pb}}, grad_of(&c->in[1]), c->in[1].add, [=] __device__(const float x[3]) {                \
                 const float a = x[1], b = x[2];                                                                                        \
                 (void)a, (void)b;                                                                                                      \

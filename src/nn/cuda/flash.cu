@@ -2,7 +2,7 @@
 #include "nn/cuda/flash.cuh"
 #include "nn/cuda/mma.cuh"
 
-enum { TILE = 16, WIDE = 32, MOST_WARPS = 10 };
+enum { TILE = 16, WIDE = 32, MOST_WARPS = 5 };
 
 /* What both passes need of a head. */
 struct job {
@@ -36,11 +36,20 @@ static void draw_mask(const nn_call *c, const flash_sizes &s, uint32_t *mask)
     });
 }
 
-/* The bits of 16 elements from i on; all ones without dropout. */
-static __device__ uint32_t bits_of(const job &j, int64_t i)
+/* The bits of 16 elements from i on, as they are read; all ones without dropout. */
+struct bits16 {
+    uint32_t low, high;
+    unsigned shift;
+    __device__ uint32_t get() const
+    {
+        return __funnelshift_r(low, high, shift);
+    }
+};
+
+static __device__ bits16 bits_of(const job &j, int64_t i, bool inside)
 {
-    if (j.kept <= 0) return 0xffff;
-    return __funnelshift_r(j.mask[i / 32], j.mask[i / 32 + 1], (unsigned)(i % 32));
+    if (j.kept <= 0) return {~0u, ~0u, 0};
+    return {inside ? j.mask[i / 32] : 0, inside ? j.mask[i / 32 + 1] : 0, (unsigned)(i % 32)};
 }
 
 /* ---- rows and tiles: scores stay in the registers of a warp (mma.cuh), which has 16 rows of them ---- */
@@ -51,15 +60,20 @@ template <int E> static constexpr __host__ __device__ int row_of()
     return E + 8;
 }
 
-/* All rows of a head; zeros beyond T. By all threads of the block. */
-template <int E> static __device__ void load_rows(const half_t *head, const job &j, half_t *to)
+/* All rows of a head; zeros beyond T. By all threads of the block, without waiting. */
+template <int E> static __device__ void fetch_rows(const half_t *head, const job &j, half_t *to)
 {
     for (int i = threadIdx.x; i < j.padded * (E / 8); i += blockDim.x) {
-        const int r = i / (E / 8), e = i % (E / 8);
-        uint4 value = make_uint4(0, 0, 0, 0);
-        if (r < j.T) value = *(const uint4 *)(head + (int64_t)r * j.D + 8 * e);
-        *(uint4 *)(to + r * row_of<E>() + 8 * e) = value;
+        const int r = i / (E / 8), e = i % (E / 8) * 8;
+        fetch16(to + r * row_of<E>() + e, head + (r < j.T ? (int64_t)r * j.D + e : 0), r < j.T);
     }
+}
+
+static __device__ void wait_for_rows()
+{
+    close_group();
+    wait_groups<0>();
+    __syncthreads();
 }
 
 /* Where a lane's values of its warp's 16 rows lie. */
@@ -151,15 +165,26 @@ template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS, 2) forward_k
     half_t *keys = (half_t *)shared, *values = keys + j.padded * row_of<E>();
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
     const place p = place_of(j, E, first);
-    load_rows<E>(k + p.start, j, keys);
-    load_rows<E>(v + p.start, j, values);
-    __syncthreads();
-    if (first >= j.T) return;
     operand_a own[E / TILE];
+    bits16 later[4]; /* of the next round, so that nobody waits for them */
+    auto look_ahead = [&](int u) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const int row = p.row + i % 2 * 8, column = u + i / 2 * TILE;
+            later[i] = bits_of(j, (p.bh * j.T + row) * j.T + column, row < j.T && column < j.T);
+        }
+    };
+    fetch_rows<E>(k + p.start, j, keys);
+    fetch_rows<E>(v + p.start, j, values);
     own_rows<E>(q, j, p, own);
+    look_ahead(0);
+    wait_for_rows();
+    if (first >= j.T) return;
     float result[E / 8][4] = {}, most[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
     for (int u = 0; u < j.padded; u += WIDE) {
+        const bits16 bits[4] = {later[0], later[1], later[2], later[3]};
         float s[4][4], next[2] = {most[0], most[1]}, down[2];
+        look_ahead(u + WIDE);
         scores_of<E>(own, keys + u * row_of<E>(), lane, s);
         scores_of<E>(own, keys + (u + TILE) * row_of<E>(), lane, s + 2);
 #pragma unroll
@@ -182,9 +207,7 @@ template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS, 2) forward_k
             for (int i = 0; i < 4; i++) result[f][i] *= down[i / 2];
 #pragma unroll
         for (int n = 0; n < 2; n++) {
-            uint32_t bits[2];
-#pragma unroll
-            for (int i = 0; i < 2; i++) bits[i] = p.row + 8 * i < j.T && u + n * TILE < j.T ? bits_of(j, (p.bh * j.T + p.row + 8 * i) * j.T + u + n * TILE) : 0;
+            const uint32_t kept[2] = {bits[2 * n].get(), bits[2 * n + 1].get()};
 #pragma unroll
             for (int m = 0; m < 2; m++)
 #pragma unroll
@@ -192,7 +215,7 @@ template <int E> __global__ void __launch_bounds__(32 * MOST_WARPS, 2) forward_k
                     float *own_s = &s[2 * n + m][i];
                     *own_s = __expf(*own_s - most[i / 2]);
                     sum[i / 2] += *own_s;
-                    if (!(bits[i / 2] >> (8 * m + 2 * p.t + i % 2) & 1)) *own_s = 0;
+                    if (!(kept[i / 2] >> (8 * m + 2 * p.t + i % 2) & 1)) *own_s = 0;
                 }
             add_rows<E>(result, a_of_sums(s[2 * n], s[2 * n + 1]), values + (u + n * TILE) * row_of<E>(), lane);
         }
@@ -232,13 +255,19 @@ queries_kernel(job j, const half_t *q, const half_t *k, const half_t *v, view y,
     half_t *keys = (half_t *)shared, *values = keys + j.padded * row_of<E>();
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
     const place p = place_of(j, E, first);
-    load_rows<E>(k + p.start, j, keys);
-    load_rows<E>(v + p.start, j, values);
-    __syncthreads();
-    if (first >= j.T) return;
     operand_a a[E / TILE], o[E / TILE];
+    bits16 later[2];
+    auto look_ahead = [&](int u) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) later[i] = bits_of(j, (p.bh * j.T + p.row + 8 * i) * j.T + u, p.row + 8 * i < j.T && u < j.T);
+    };
+    fetch_rows<E>(k + p.start, j, keys);
+    fetch_rows<E>(v + p.start, j, values);
     own_rows<E>(q, j, p, a);
     own_rows<E>(dy, j, p, o);
+    look_ahead(0);
+    wait_for_rows();
+    if (first >= j.T) return;
     float dot[2] = {0, 0}, own_lse[2], sum[E / 8][4] = {};
 #pragma unroll
     for (int e = 0; e < E / TILE; e++)
@@ -256,12 +285,11 @@ queries_kernel(job j, const half_t *q, const half_t *k, const half_t *v, view y,
     }
     if (!dq.data) return;
     for (int u = 0; u < j.T; u += TILE) {
+        const uint32_t bits[2] = {later[0].get(), later[1].get()};
         float s[2][4], dp[2][4];
-        uint32_t bits[2];
+        look_ahead(u + TILE);
         scores_of<E>(a, keys + u * row_of<E>(), lane, s);
         scores_of<E>(o, values + u * row_of<E>(), lane, dp);
-#pragma unroll
-        for (int i = 0; i < 2; i++) bits[i] = p.row + 8 * i < j.T ? bits_of(j, (p.bh * j.T + p.row + 8 * i) * j.T + u) : 0;
 #pragma unroll
         for (int m = 0; m < 2; m++)
 #pragma unroll
@@ -284,20 +312,31 @@ keys_kernel(job j, const half_t *q, const half_t *k, const half_t *v, const half
     float *own_dots = (float *)(outputs + j.padded * row_of<E>()), *lses = own_dots + j.padded;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first = (blockIdx.x * (blockDim.x / 32) + warp) * TILE;
     const place p = place_of(j, E, first);
-    load_rows<E>(q + p.start, j, queries);
-    load_rows<E>(dy + p.start, j, outputs);
+    operand_a a[E / TILE], o[E / TILE];
+    bits16 later[4];
+    auto look_ahead = [&](int u) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const int t = u + i / 2 * 8 + 2 * p.t + i % 2;
+            later[i] = bits_of(j, (p.bh * j.T + t) * j.T + first, t < j.T && first < j.T);
+        }
+    };
+    fetch_rows<E>(q + p.start, j, queries);
+    fetch_rows<E>(dy + p.start, j, outputs);
+    own_rows<E>(k, j, p, a);
+    own_rows<E>(v, j, p, o);
+    look_ahead(0);
     for (int r = threadIdx.x; r < j.padded; r += blockDim.x) {
         own_dots[r] = r < j.T ? dots[p.bh * j.T + r] : 0;
         lses[r] = r < j.T ? lse[p.bh * j.T + r] : 0;
     }
-    __syncthreads();
+    wait_for_rows();
     if (first >= j.T) return;
-    operand_a a[E / TILE], o[E / TILE];
-    own_rows<E>(k, j, p, a);
-    own_rows<E>(v, j, p, o);
     float k_sum[E / 8][4] = {}, v_sum[E / 8][4] = {};
     for (int u = 0; u < j.T; u += TILE) {
+        const bits16 bits[4] = {later[0], later[1], later[2], later[3]};
         float s[2][4], dp[2][4];
+        look_ahead(u + TILE);
         scores_of<E>(a, queries + u * row_of<E>(), lane, s);
         scores_of<E>(o, outputs + u * row_of<E>(), lane, dp);
 #pragma unroll
@@ -305,10 +344,10 @@ keys_kernel(job j, const half_t *q, const half_t *k, const half_t *v, const half
 #pragma unroll
             for (int i = 0; i < 2; i++) {
                 const int t = u + 8 * m + 2 * p.t + i;
-                const uint32_t bits = t < j.T ? bits_of(j, (p.bh * j.T + t) * j.T + first) : 0;
+                const uint32_t kept = bits[2 * m + i].get();
 #pragma unroll
                 for (int lower = 0; lower < 2; lower++)
-                    gradient(j, t < j.T && p.row + 8 * lower < j.T, bits >> (lane / 4 + 8 * lower) & 1, own_dots[t], lses[t], &s[m][2 * lower + i], &dp[m][2 * lower + i]);
+                    gradient(j, t < j.T && p.row + 8 * lower < j.T, kept >> (lane / 4 + 8 * lower) & 1, own_dots[t], lses[t], &s[m][2 * lower + i], &dp[m][2 * lower + i]);
             }
         add_rows<E>(v_sum, a_of_sums(s[0], s[1]), outputs + u * row_of<E>(), lane);
         add_rows<E>(k_sum, a_of_sums(dp[0], dp[1]), queries + u * row_of<E>(), lane);

@@ -38,7 +38,34 @@ static __device__ inline void load_tiles_turned(uint32_t x[4], const half_t *at)
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3]) : "r"((uint32_t)__cvta_generic_to_shared(at)) : "memory");
 }
 
+/* Sixteen bytes to shared memory, zeros where `inside` is false, without waiting for them. */
+static __device__ inline void fetch16(half_t *to, const half_t *from, bool inside)
+{
+    const uint32_t bytes = inside ? 16 : 0;
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"((uint32_t)__cvta_generic_to_shared(to)), "l"(from), "r"(bytes) : "memory");
+}
+
+/* What was fetched since the last call is one group. */
+static __device__ inline void close_group()
+{
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+/* Waits for a thread's own groups but the last `left`. */
+template <int LEFT> static __device__ void wait_groups()
+{
+    asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
+}
+
 /* Operands of values in shared memory, whose rows are `stride` apart and begin at multiples of 16 bytes. */
+
+/* A[m][k] = from[m][k] */
+static __device__ inline operand_a a_of_rows(const half_t *from, int stride, int lane)
+{
+    operand_a a;
+    load_tiles(a.x, from + lane % 16 * stride + lane / 16 * 8);
+    return a;
+}
 
 /* A[m][k] = from[k][m] */
 static __device__ inline operand_a a_of_columns(const half_t *from, int stride, int lane)

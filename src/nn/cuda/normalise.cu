@@ -15,6 +15,12 @@ struct grouped {
     }
 };
 
+/* Of a channel. Batch norm, where each is its own, is spared the division. */
+static __device__ int64_t group_of(int64_t k, int64_t S)
+{
+    return S == 1 ? k : k / S;
+}
+
 static grouped grouped_of(const nn_call *c, bool batch)
 {
     const nn_shape s = c->out.shape;
@@ -35,7 +41,8 @@ static size_t grouped_work(const grouped &g)
 /* y = (x - mean) scale gamma + beta */
 struct application {
     view x, y;
-    const float *gamma, *beta, *saved;
+    const float *gamma, *beta;
+    const float2 *saved;
     int64_t S, groups;
     float mean[8], factor[8], shift[8];
     struct values {
@@ -46,9 +53,9 @@ struct application {
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (i >= n) continue;
-            const float *own = saved + 2 * (item * groups + (k + i) / S);
-            mean[i] = own[0];
-            factor[i] = own[1] * gamma[k + i];
+            const float2 own = saved[item * groups + group_of(k + i, S)];
+            mean[i] = own.x;
+            factor[i] = own.y * gamma[k + i];
             shift[i] = beta[k + i];
         }
     }
@@ -71,7 +78,7 @@ static void apply(const nn_call *c, const grouped &g)
     a.y = value_of(&c->out);
     a.gamma = (const float *)c->in[1].data;
     a.beta = (const float *)c->in[2].data;
-    a.saved = (const float *)c->saved;
+    a.saved = (const float2 *)c->saved;
     a.S = g.S;
     a.groups = g.groups();
     by_columns(c, g.items, g.rows, g.C, a);
@@ -115,7 +122,7 @@ struct moments {
     __device__ void prepare(int64_t item, int64_t k, int n)
     {
 #pragma unroll
-        for (int i = 0; i < 8; i++) x0[i] = i < n ? x.get(item * per_item + (S == 1 ? k + i : (k + i) / S * S)) : 0;
+        for (int i = 0; i < 8; i++) x0[i] = i < n ? x.get(item * per_item + group_of(k + i, S) * S) : 0;
     }
     __device__ void terms(int64_t, int64_t r, int64_t k, int n, float term[2][8]) const
     {
@@ -160,7 +167,8 @@ static void normalise(const nn_call *c, const grouped &g)
 /* dx = scale (dy gamma - e0 - n e1) by rows, see normalise_back. */
 struct input_gradient {
     view x, dy, dx;
-    const float *gamma, *saved;
+    const float *gamma;
+    const float2 *saved;
     const double *sums;
     int64_t C, S, groups;
     double share;
@@ -174,10 +182,10 @@ struct input_gradient {
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (i >= n) continue;
-            const int64_t group = (k + i) / S;
-            const float *own = saved + 2 * (item * groups + group);
-            const double *e = sums + 2 * (item * C + group * S), scale = (double)own[1], one = S == 1 ? (double)gamma[k + i] : 1;
-            mean[i] = own[0];
+            const int64_t group = group_of(k + i, S);
+            const float2 own = saved[item * groups + group];
+            const double *e = sums + 2 * (item * C + group * S), scale = (double)own.y, one = S == 1 ? (double)gamma[k + i] : 1;
+            mean[i] = own.x;
             factor[i] = (float)(scale * (double)gamma[k + i]);
             shift[i] = (float)(scale * one * e[0] * share);
             along[i] = (float)(scale * scale * one * e[1] * share);
@@ -199,7 +207,7 @@ struct input_gradient {
 /* dy and dy n, n the normalised x. */
 struct gradient_terms {
     view x, dy;
-    const float *saved;
+    const float2 *saved;
     int64_t C, S, groups;
     float mean[8], scale[8];
     __device__ void prepare(int64_t item, int64_t k, int n)
@@ -207,9 +215,9 @@ struct gradient_terms {
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (i >= n) continue;
-            const float *own = saved + 2 * (item * groups + (k + i) / S);
-            mean[i] = own[0];
-            scale[i] = own[1];
+            const float2 own = saved[item * groups + group_of(k + i, S)];
+            mean[i] = own.x;
+            scale[i] = own.y;
         }
     }
     __device__ void terms(int64_t, int64_t r, int64_t k, int n, float term[2][8]) const
@@ -225,7 +233,8 @@ struct gradient_terms {
 static void normalise_back(const nn_call *c, const grouped &g, bool constants)
 {
     const view x = value_of(&c->in[0]), dy = grad_of(&c->out), dx = grad_of(&c->in[0]);
-    const float *gamma = (const float *)c->in[1].data, *saved = (const float *)c->saved;
+    const float *gamma = (const float *)c->in[1].data;
+    const float2 *saved = (const float2 *)c->saved;
     const int64_t C = g.C, S = g.S, groups = g.groups(), items = g.items;
     const bool add = c->in[0].add, one_item = items == 1;
     const affine_gradients to = affine_gradients_of(c);
