@@ -81,7 +81,7 @@ typedef struct nn_call {
 
 enum { NN_READS_OUT = 1 << 30 };   /* bit k: input k */
 enum { NN_IN_PLACE = 1,            /* flags: out may share memory with in[0] (same size) */
-       NN_FOLDS = 2 };             /* a product that takes on what follows it: */
+       NN_FOLDS = 2 };             /* batch norm takes on the ReLU that follows it, a product what fold.c tells: */
 /* y = activation(norm(x w + bias) + other). Inputs of a product that fold.c extended; norm: gamma, beta, running mean, running variance */
 enum { NN_FOLDED_NORM = 3, NN_FOLDED_OTHER = 7, NN_FOLDED_INPUTS = 8 };
 

@@ -6,6 +6,8 @@
  *     inference   linear or conv1d, then batch norm, then the sum with another tensor, then ReLU or GELU (each may be absent): the
  *                 last node of the chain becomes the product. Batch norm by running statistics is a factor and a shift a channel.
  *     training    linear or conv1d, then GELU: the product writes both its result, which the backward pass reads, and the GELU of it
+ *     either      batch norm that no product took on, then ReLU: the ReLU becomes the batch norm, whose backward pass tells from x where
+ *                 its result was above 0
  */
 #include "nn/graph.h"
 
@@ -93,9 +95,30 @@ static void write_twice(nn_graph *g, nn_id product)
     }
 }
 
+/* ---- batch norm and ReLU ---- */
+
+static void take_on_relu(nn_graph *g, nn_id norm)
+{
+    nn_node *n = &g->node[norm];
+    const nn_id reader = only_reader(g, norm);
+    if (!n->used || n->want_grad || !(g->backend->kernel[n->op].flags & NN_FOLDS)) return;
+    if (reader == NN_NONE || g->node[reader].op != NN_OP_RELU) return;
+    nn_node *relu = &g->node[reader];
+    relu->op = n->op;
+    relu->args = n->args;
+    relu->args.activation = NN_OP_RELU;
+    relu->in = n->in;
+    relu->inputs = n->inputs;
+    relu->no_grad = n->no_grad;
+    relu->flop += n->flop;
+    n->flop = 0;
+    n->used = false;
+}
+
 pclr_status nn_graph_fold(nn_graph *g, pclr_error *error)
 {
     for (size_t k = 0; k < g->nodes; k++) {
+        if (g->node[k].op == NN_OP_BATCH_NORM) take_on_relu(g, (nn_id)k);
         if (!folds(g, &g->node[k])) continue;
         if (g->mode == NN_TRAIN) {
             write_twice(g, (nn_id)k);

@@ -52,6 +52,13 @@ static nn_id norm_relu(nn_graph *g, nn_id x)
     return nn_relu(g, norm(g, conv(g, x, "a", 1, false), "n"));
 }
 
+/* Batch norms whose ReLU may not join them: read twice; and one that may, without a product before it. */
+static nn_id norms_alone(nn_graph *g, nn_id x)
+{
+    nn_id a = norm(g, conv(g, x, "a", 1, false), "n"), b = nn_relu(g, norm(g, nn_tanh(g, a), "m"));
+    return nn_add(g, nn_add(g, nn_relu(g, a), a), b);
+}
+
 static nn_id norm_with_bias_and_groups(nn_graph *g, nn_id x)
 {
     return norm(g, conv(g, x, "a", 4, true), "n");
@@ -96,6 +103,7 @@ static const struct {
     const char *name;
     network build;
 } CASES[] = {{"norm and relu", norm_relu},
+             {"norms alone", norms_alone},
              {"bias, groups and norm", norm_with_bias_and_groups},
              {"residual", residual},
              {"deep", deep},
@@ -161,12 +169,12 @@ static void compare(const char *name, const char *what, const float *a, const do
             fail_msg("%s: %s %lld is %.9g, in double %.9g", name, what, (long long)k, (double)a[k], b[k]);
 }
 
-static void check(nn_mode mode)
+static void check(nn_mode mode, const char *backend)
 {
     for (size_t k = 0; k < CASE_COUNT; k++)
         for (int threads = 1; threads <= 3; threads += 2) {
             run a, b;
-            build(&a, CASES[k].build, "auto", mode, threads);
+            build(&a, CASES[k].build, backend, mode, threads);
             build(&b, CASES[k].build, "reference64", mode, 1);
             go(&a, false);
             go(&b, true);
@@ -181,13 +189,24 @@ static void check(nn_mode mode)
 static void test_inference(void **state)
 {
     (void)state;
-    check(NN_INFER);
+    check(NN_INFER, "auto");
 }
 
 static void test_training(void **state)
 {
     (void)state;
-    check(NN_TRAIN);
+    check(NN_TRAIN, "auto");
+}
+
+static void test_cuda(void **state)
+{
+    nn_backend *b = NULL;
+    (void)state;
+    const bool there = nn_backend_create(&b, "cuda", 1, NULL) == PCLR_OK;
+    nn_backend_destroy(&b);
+    if (!there) skip();
+    check(NN_INFER, "cuda");
+    check(NN_TRAIN, "cuda");
 }
 
 /* Floats of the activations of a chain that joins: nothing but its input and its result. */
@@ -208,6 +227,6 @@ static void test_nothing_between(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_inference), cmocka_unit_test(test_training),
-                                       cmocka_unit_test(test_nothing_between)};
+                                       cmocka_unit_test(test_nothing_between), cmocka_unit_test(test_cuda)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

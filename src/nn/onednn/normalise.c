@@ -34,18 +34,18 @@ NN_CLONES static void column_squares(const float *x, int64_t rows, int64_t strid
     }
 }
 
-/* sum[k] += dy, sum_n[k] += dy n with n = (x - mean) scale */
+/* sum[k] += dy, sum_n[k] += dy n with n = (x - mean) scale; beta: of a norm that ends in a ReLU (batch norm), which let dy through or not */
 NN_CLONES static void column_gradients(const float *x, const float *dy, int64_t rows, int64_t stride, int64_t columns, const float *mean,
-                                       const float *scale, double *sum, double *sum_n)
+                                       const float *scale, const float *factor, const float *beta, double *sum, double *sum_n)
 {
     for (int64_t row = 0; row < rows; row += BLOCK) {
         const int64_t end = row + BLOCK < rows ? row + BLOCK : rows;
         float part[CHANNELS] = {0}, part_n[CHANNELS] = {0};
         for (int64_t r = row; r < end; r++)
             for (int64_t k = 0; k < columns; k++) {
-                const float g = dy[r * stride + k];
+                const float n = x[r * stride + k] - mean[k], g = beta && !(n * factor[k] + beta[k] > 0) ? 0 : dy[r * stride + k];
                 part[k] += g;
-                part_n[k] += g * ((x[r * stride + k] - mean[k]) * scale[k]);
+                part_n[k] += g * (n * scale[k]);
             }
         for (int64_t k = 0; k < columns; k++) {
             sum[k] += (double)part[k];
@@ -54,26 +54,26 @@ NN_CLONES static void column_gradients(const float *x, const float *dy, int64_t 
     }
 }
 
-/* y[k] = (x[k] - mean[k]) factor[k] + beta[k] */
-NN_CLONES static void normalise_rows(const float *x, float *y, int64_t rows, int64_t C, int64_t stride, const float *mean,
-                                     const float *factor, const float *beta)
+/* y[k] = (x[k] - mean[k]) factor[k] + beta[k], or its ReLU */
+NN_CLONES static void normalise_rows(const float *x, float *y, int64_t rows, int64_t C, const float *mean, const float *factor,
+                                     const float *beta, bool relu)
 {
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < C; k++) y[r * stride + k] = (x[r * stride + k] - mean[k]) * factor[k] + beta[k];
+    for (int64_t r = 0; r < rows; r++, x += C, y += C)
+        for (int64_t k = 0; k < C; k++) {
+            const float v = (x[k] - mean[k]) * factor[k] + beta[k];
+            y[k] = relu && !(v > 0) ? 0 : v;
+        }
 }
 
-/* dx[k] (+)= a[k] (dy[k] - b[k] - (x[k] - mean[k]) d[k]) */
-NN_CLONES static void gradient_rows(const float *x, const float *dy, float *dx, bool add, int64_t rows, int64_t C, int64_t stride,
-                                    const float *mean, const float *a, const float *b, const float *d)
+/* dx[k] (+)= a[k] (dy[k] - b[k] - (x[k] - mean[k]) d[k]); beta: of a norm that ends in a ReLU, a its factor */
+NN_CLONES static void gradient_rows(const float *x, const float *dy, float *dx, bool add, int64_t rows, int64_t C, const float *mean,
+                                    const float *a, const float *b, const float *d, const float *beta)
 {
-    for (int64_t r = 0; r < rows; r++) {
-        const float *xr = x + r * stride, *gr = dy + r * stride;
-        float *to = dx + r * stride;
-        if (add)
-            for (int64_t k = 0; k < C; k++) to[k] += a[k] * (gr[k] - b[k] - (xr[k] - mean[k]) * d[k]);
-        else
-            for (int64_t k = 0; k < C; k++) to[k] = a[k] * (gr[k] - b[k] - (xr[k] - mean[k]) * d[k]);
-    }
+    for (int64_t r = 0; r < rows; r++, x += C, dy += C, dx += C)
+        for (int64_t k = 0; k < C; k++) {
+            const float n = x[k] - mean[k], g = beta && !(n * a[k] + beta[k] > 0) ? 0 : dy[k], own = a[k] * (g - b[k] - n * d[k]);
+            dx[k] = add ? dx[k] + own : own;
+        }
 }
 
 static void add_parameter(const nn_tensor *t, int64_t k, double value)
@@ -82,7 +82,8 @@ static void add_parameter(const nn_tensor *t, int64_t k, double value)
     if (g) g[k] = (float)((t->add ? (double)g[k] : 0) + value);
 }
 
-/* ---- batch norm: x [R][C]. saved: mean[C], r[C]; work: two sums of every channel and thread, three vectors of C ---- */
+/* ---- batch norm, perhaps with a ReLU behind it: x [R][C]. saved: mean[C], r[C]; work: two sums of every channel and thread, three
+ * vectors of C, the first of them the factor gamma r ---- */
 
 static size_t batch_norm_saved(const nn_call *c)
 {
@@ -93,6 +94,18 @@ static size_t batch_norm_work(const nn_call *c)
 {
     const int64_t C = nn_shape_last(c->out.shape);
     return (size_t)(c->threads * 2 * C) * sizeof(double) + (size_t)(3 * C) * sizeof(float);
+}
+
+/* The three vectors behind the sums. */
+static float *batch_vectors(const nn_call *c)
+{
+    return (float *)((double *)c->work + c->threads * 2 * nn_shape_last(c->out.shape));
+}
+
+/* beta where a ReLU follows. */
+static const float *ending_of(const nn_call *c)
+{
+    return c->args->activation == NN_OP_RELU ? c->in[2].data : NULL;
 }
 
 typedef enum statistic { MEANS, SQUARES, GRADIENTS } statistic;
@@ -108,8 +121,8 @@ static void sum_part(const nn_call *c, statistic what, piece rows, double *sum)
         if (what == MEANS) column_sums(x + k, count, C, columns, sum + k);
         if (what == SQUARES) column_squares(x + k, count, C, columns, mean + k, sum + k);
         if (what == GRADIENTS)
-            column_gradients(x + k, (const float *)c->out.grad + rows.begin * C + k, count, C, columns, mean + k, scale + k, sum + k,
-                             sum + C + k);
+            column_gradients(x + k, (const float *)c->out.grad + rows.begin * C + k, count, C, columns, mean + k, scale + k, batch_vectors(c) + k,
+                             ending_of(c) ? ending_of(c) + k : NULL, sum + k, sum + C + k);
     }
 }
 
@@ -157,12 +170,6 @@ static void batch_statistics(const nn_call *c)
     }
 }
 
-/* The three vectors behind the sums. */
-static float *batch_vectors(const nn_call *c)
-{
-    return (float *)((double *)c->work + c->threads * 2 * nn_shape_last(c->out.shape));
-}
-
 static void batch_norm_forward(const nn_call *c)
 {
     const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
@@ -173,8 +180,8 @@ static void batch_norm_forward(const nn_call *c)
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (int64_t part = 0; part < c->threads; part++) {
         const piece p = piece_of(R, c->threads, part);
-        normalise_rows((const float *)c->in[0].data + p.begin * C, (float *)c->out.data + p.begin * C, p.end - p.begin, C, C, mean, factor,
-                       c->in[2].data);
+        normalise_rows((const float *)c->in[0].data + p.begin * C, (float *)c->out.data + p.begin * C, p.end - p.begin, C, mean, factor,
+                       c->in[2].data, ending_of(c) != NULL);
     }
 }
 
@@ -183,6 +190,7 @@ static void batch_norm_backward(const nn_call *c)
     const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
     const float *x = c->in[0].data, *dy = c->out.grad, *gamma = c->in[1].data, *mean = c->saved, *scale = mean + C;
     float *a = batch_vectors(c), *b = a + C, *d = b + C;
+    for (int64_t k = 0; k < C; k++) a[k] = scale[k] * gamma[k];
     double *sum = sum_rows(c, GRADIENTS), *sum_n = sum + C;
     for (int64_t k = 0; k < C; k++) { /* of the own rows: parameters' gradients are summed later */
         add_parameter(&c->in[1], k, sum_n[k]);
@@ -192,15 +200,14 @@ static void batch_norm_backward(const nn_call *c)
     if (c->training) world_sum(c->world, sum, (size_t)(2 * C));
     const double rows = (double)R * pclr_world_size(c->world);
     for (int64_t k = 0; k < C; k++) {
-        a[k] = gamma[k] * scale[k];
         b[k] = c->training ? (float)(sum[k] / rows) : 0;
         d[k] = c->training ? (float)(sum_n[k] / rows * (double)scale[k]) : 0;
     }
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (int64_t part = 0; part < c->threads; part++) {
         const piece p = piece_of(R, c->threads, part);
-        gradient_rows(x + p.begin * C, dy + p.begin * C, (float *)c->in[0].grad + p.begin * C, c->in[0].add, p.end - p.begin, C, C, mean, a,
-                      b, d);
+        gradient_rows(x + p.begin * C, dy + p.begin * C, (float *)c->in[0].grad + p.begin * C, c->in[0].add, p.end - p.begin, C, mean, a, b, d,
+                      ending_of(c));
     }
 }
 
@@ -369,7 +376,7 @@ static void group_norm_item(const nn_call *c, int64_t b, double *sum, float *fac
         scale[k] = (float)(1 / sqrt(sum[k] / (double)(T * S) + c->args->eps));
         factor[k] = scale[k] * gamma[k];
     }
-    normalise_rows(x, (float *)c->out.data + b * T * C, T, C, C, mean, factor, c->in[2].data);
+    normalise_rows(x, (float *)c->out.data + b * T * C, T, C, mean, factor, c->in[2].data, false);
 }
 
 static void group_norm_forward(const nn_call *c)
@@ -391,7 +398,7 @@ static void group_norm_item_back(const nn_call *c, int64_t b, double *sum, float
     float *at_b = a + C, *at_d = at_b + C;
     memset(sum, 0, (size_t)(2 * C) * sizeof *sum);
     for (int64_t k = 0; k < C; k += CHANNELS)
-        column_gradients(x + k, dy + k, T, C, C - k < CHANNELS ? C - k : CHANNELS, mean + k, scale + k, sum + k, sum_n + k);
+        column_gradients(x + k, dy + k, T, C, C - k < CHANNELS ? C - k : CHANNELS, mean + k, scale + k, NULL, NULL, sum + k, sum_n + k);
     for (int64_t first = 0; first < C; first += S) {
         double e = 0, en = 0;
         for (int64_t k = first; k < first + S; k++) {
@@ -443,7 +450,7 @@ void nn_onednn_normalise(nn_kernel kernel[NN_OPS])
 {
     kernel[NN_OP_BATCH_NORM] = (nn_kernel){.forward = batch_norm_forward,
                                            .backward = batch_norm_backward,
-                                           .reads = 1 | 2,
+                                           .flags = NN_FOLDS, .reads = 1 | 2,
                                            .writes = true,
                                            .saved = batch_norm_saved,
                                            .work = batch_norm_work};
