@@ -169,12 +169,12 @@ static void compare(const char *name, const char *what, const float *a, const do
             fail_msg("%s: %s %lld is %.9g, in double %.9g", name, what, (long long)k, (double)a[k], b[k]);
 }
 
-static void check(nn_mode mode, const char *backend)
+static void check(nn_mode mode)
 {
     for (size_t k = 0; k < CASE_COUNT; k++)
         for (int threads = 1; threads <= 3; threads += 2) {
             run a, b;
-            build(&a, CASES[k].build, backend, mode, threads);
+            build(&a, CASES[k].build, "auto", mode, threads);
             build(&b, CASES[k].build, "reference64", mode, 1);
             go(&a, false);
             go(&b, true);
@@ -189,24 +189,13 @@ static void check(nn_mode mode, const char *backend)
 static void test_inference(void **state)
 {
     (void)state;
-    check(NN_INFER, "auto");
+    check(NN_INFER);
 }
 
 static void test_training(void **state)
 {
     (void)state;
-    check(NN_TRAIN, "auto");
-}
-
-static void test_cuda(void **state)
-{
-    nn_backend *b = NULL;
-    (void)state;
-    const bool there = nn_backend_create(&b, "cuda", 1, NULL) == PCLR_OK;
-    nn_backend_destroy(&b);
-    if (!there) skip();
-    check(NN_INFER, "cuda");
-    check(NN_TRAIN, "cuda");
+    check(NN_TRAIN);
 }
 
 /* Floats of the activations of a chain that joins: nothing but its input and its result. */
@@ -227,6 +216,6 @@ static void test_nothing_between(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_inference), cmocka_unit_test(test_training),
-                                       cmocka_unit_test(test_nothing_between), cmocka_unit_test(test_cuda)};
+                                       cmocka_unit_test(test_nothing_between)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -376,13 +376,15 @@ struct column_grid {
     int wide, across, down; /* columns of a thread; threads of a block across columns and down rows */
 };
 
+enum { AT_ONCE = 4 }; /* rows of a thread that are read before the first one is used */
+
 static inline column_grid column_grid_of(int64_t items, int64_t rows, int64_t C)
 {
     column_grid g = {items, rows, C, 1, C % 8 == 0 ? 8 : 1, 1, 1};
     const int most_across = g.wide == 8 ? 8 : 32; /* 128 bytes of bf16 */
     while (g.across < most_across && (int64_t)g.across * g.wide < C) g.across *= 2;
     g.down = BLOCK / g.across;
-    const int64_t stripes = items * ceil_div(C, g.across * g.wide), most = ceil_div(rows, 4 * g.down);
+    const int64_t stripes = items * ceil_div(C, g.across * g.wide), most = ceil_div(rows, AT_ONCE * g.down);
     g.parts = ceil_div(132 * 4, stripes);
     if (g.parts > most) g.parts = most;
     if (ceil_div(rows, g.parts * g.down) > 128) g.parts = ceil_div(rows, 128 * g.down);
@@ -473,8 +475,7 @@ template <class F> static plain_terms<F> terms_of(F f)
 
 /*
  * ---- the same function of every row, with constants of the columns: M::prepare(item, column, n) once a thread; then of each of its rows
- * M::read(at, n, values) and M::write(at, n, values), `at` the place of the row's first column. A thread reads
- * M::AT_ONCE of its rows before it uses the first. ----
+ * M::read(at, n, values) and M::write(at, n, values), `at` the place of the row's first column ----
  */
 
 template <int WIDE, class M> __global__ void __launch_bounds__(BLOCK, 2) by_columns_kernel(column_grid g, M m)
@@ -483,13 +484,13 @@ template <int WIDE, class M> __global__ void __launch_bounds__(BLOCK, 2) by_colu
     const int64_t first = g.rows * blockIdx.y / g.parts, last = g.rows * (blockIdx.y + 1) / g.parts;
     if (column >= g.C) return;
     m.prepare(item, column, WIDE);
-    for (int64_t r = first + threadIdx.x / g.across; r < last; r += M::AT_ONCE * g.down) {
-        typename M::values v[M::AT_ONCE];
+    for (int64_t r = first + threadIdx.x / g.across; r < last; r += AT_ONCE * g.down) {
+        typename M::values v[AT_ONCE];
 #pragma unroll
-        for (int u = 0; u < M::AT_ONCE; u++)
+        for (int u = 0; u < AT_ONCE; u++)
             if (r + u * g.down < last) m.read((item * g.rows + r + u * g.down) * g.C + column, WIDE, v[u]);
 #pragma unroll
-        for (int u = 0; u < M::AT_ONCE; u++)
+        for (int u = 0; u < AT_ONCE; u++)
             if (r + u * g.down < last) m.write((item * g.rows + r + u * g.down) * g.C + column, WIDE, v[u]);
     }
 }
@@ -497,7 +498,7 @@ template <int WIDE, class M> __global__ void __launch_bounds__(BLOCK, 2) by_colu
 template <class M> static void by_columns(const nn_call *c, int64_t items, int64_t rows, int64_t C, const M &m)
 {
     column_grid g = column_grid_of(items, rows, C);
-    const int64_t stripes = ceil_div(C, g.across * g.wide), wanted = ceil_div(132 * 6, stripes * items), most = ceil_div(rows, 4 * g.down);
+    const int64_t stripes = ceil_div(C, g.across * g.wide), wanted = ceil_div(132 * 4, stripes * items), most = ceil_div(rows, 2 * AT_ONCE * g.down);
     g.parts = wanted < most ? wanted : most;
     if (g.parts < 1) g.parts = 1;
     const dim3 grid((unsigned)stripes, (unsigned)g.parts, (unsigned)items);

@@ -38,11 +38,9 @@ static size_t grouped_work(const grouped &g)
     return moments_bytes(g) + columns_work(2, g.items, g.rows, g.C);
 }
 
-/* y = (x - mean) scale gamma + beta, or its ReLU */
+/* y = (x - mean) scale gamma + beta */
 struct application {
-    enum { AT_ONCE = 4 };
     view x, y;
-    bool relu;
     const float *gamma, *beta;
     const float2 *saved;
     int64_t S, groups;
@@ -68,26 +66,16 @@ struct application {
     __device__ void write(int64_t at, int n, values &v) const
     {
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
-            const float own = (v.x[i] - mean[i]) * factor[i] + shift[i];
-            v.x[i] = relu && !(own > 0) ? 0 : own;
-        }
+        for (int i = 0; i < 8; i++) v.x[i] = (v.x[i] - mean[i]) * factor[i] + shift[i];
         y.store(at, n, v.x, false);
     }
 };
-
-/* Batch norm may (fold.c). */
-static bool ends_in_relu(const nn_call *c)
-{
-    return c->args->activation == NN_OP_RELU;
-}
 
 static void apply(const nn_call *c, const grouped &g)
 {
     application a = {};
     a.x = value_of(&c->in[0]);
     a.y = value_of(&c->out);
-    a.relu = ends_in_relu(c);
     a.gamma = (const float *)c->in[1].data;
     a.beta = (const float *)c->in[2].data;
     a.saved = (const float2 *)c->saved;
@@ -176,17 +164,16 @@ static void normalise(const nn_call *c, const grouped &g)
     apply(c, g);
 }
 
-/* dx = scale (dy gamma - e0 - n e1) by rows, see normalise_back; beta: of a norm that ends in a ReLU, which let dy through or not. */
+/* dx = scale (dy gamma - e0 - n e1) by rows, see normalise_back. */
 struct input_gradient {
-    enum { AT_ONCE = 2 };
     view x, dy, dx;
-    const float *gamma, *beta;
+    const float *gamma;
     const float2 *saved;
     const double *sums;
     int64_t C, S, groups;
     double share;
     bool add;
-    float mean[8], factor[8], along[8], shift[8], floor[8];
+    float mean[8], factor[8], along[8], shift[8];
     struct values {
         float x[8], dy[8];
     };
@@ -199,8 +186,7 @@ struct input_gradient {
             const float2 own = saved[item * groups + group];
             const double *e = sums + 2 * (item * C + group * S), scale = (double)own.y, one = S == 1 ? (double)gamma[k + i] : 1;
             mean[i] = own.x;
-            factor[i] = own.y * gamma[k + i];
-            floor[i] = beta ? beta[k + i] : 0;
+            factor[i] = (float)(scale * (double)gamma[k + i]);
             shift[i] = (float)(scale * one * e[0] * share);
             along[i] = (float)(scale * scale * one * e[1] * share);
         }
@@ -213,21 +199,17 @@ struct input_gradient {
     __device__ void write(int64_t at, int n, values &v) const
     {
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
-            const float own = v.x[i] - mean[i], passed = beta && !(own * factor[i] + floor[i] > 0) ? 0 : v.dy[i];
-            v.x[i] = passed * factor[i] - shift[i] - own * along[i];
-        }
+        for (int i = 0; i < 8; i++) v.x[i] = v.dy[i] * factor[i] - shift[i] - (v.x[i] - mean[i]) * along[i];
         dx.store(at, n, v.x, add);
     }
 };
 
-/* dy, where a ReLU behind let it through, and dy n, n the normalised x. */
+/* dy and dy n, n the normalised x. */
 struct gradient_terms {
     view x, dy;
     const float2 *saved;
-    const float *gamma, *beta;
     int64_t C, S, groups;
-    float mean[8], scale[8], factor[8], floor[8];
+    float mean[8], scale[8];
     __device__ void prepare(int64_t item, int64_t k, int n)
     {
 #pragma unroll
@@ -236,8 +218,6 @@ struct gradient_terms {
             const float2 own = saved[item * groups + group_of(k + i, S)];
             mean[i] = own.x;
             scale[i] = own.y;
-            factor[i] = own.y * gamma[k + i];
-            floor[i] = beta ? beta[k + i] : 0;
         }
     }
     __device__ void terms(int64_t, int64_t r, int64_t k, int n, float term[2][8]) const
@@ -245,11 +225,7 @@ struct gradient_terms {
         dy.load(r * C + k, n, term[0]);
         x.load(r * C + k, n, term[1]);
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
-            const float own = term[1][i] - mean[i];
-            if (beta && !(own * factor[i] + floor[i] > 0)) term[0][i] = 0;
-            term[1][i] = term[0][i] * own * scale[i];
-        }
+        for (int i = 0; i < 8; i++) term[1][i] = term[0][i] * (term[1][i] - mean[i]) * scale[i];
     }
 };
 
@@ -264,8 +240,7 @@ static void normalise_back(const nn_call *c, const grouped &g, bool constants)
     const affine_gradients to = affine_gradients_of(c);
     const double count = (double)(g.rows * g.S);
     double *sums = (double *)c->work;
-    const float *beta = ends_in_relu(c) ? (const float *)c->in[2].data : NULL;
-    const gradient_terms m = {x, dy, saved, gamma, beta, C, S, groups, {}, {}, {}, {}};
+    const gradient_terms m = {x, dy, saved, C, S, groups, {}, {}};
     column_sums<2>(
         c, items, g.rows, C, (char *)c->work + moments_bytes(g), m,
         [=] __device__(int64_t item, int64_t k, const double sum[2]) {
@@ -298,7 +273,6 @@ static void normalise_back(const nn_call *c, const grouped &g, bool constants)
     d.dy = dy;
     d.dx = dx;
     d.gamma = gamma;
-    d.beta = beta;
     d.saved = saved;
     d.sums = sums;
     d.C = C;
@@ -446,7 +420,6 @@ void cuda_normalise(nn_kernel kernel[NN_OPS])
     cuda_layer_norm(kernel);
     kernel[NN_OP_GROUP_NORM] = cuda_row(group_norm_forward, group_norm_backward, 1 | 2, group_norm_saved, group_norm_work);
     kernel[NN_OP_BATCH_NORM] = cuda_row(batch_norm_forward, batch_norm_backward, 1 | 2, batch_norm_saved, batch_norm_work);
-    kernel[NN_OP_BATCH_NORM].flags = NN_FOLDS;
     kernel[NN_OP_WEIGHT_NORM] = cuda_row(weight_norm_forward, weight_norm_backward, 1 | 2, NULL, NULL);
     kernel[NN_OP_L2_NORMALIZE] = cuda_row(l2_normalize_forward, l2_normalize_backward, 1, NULL, NULL);
 }
