@@ -275,6 +275,63 @@ static void test_vectors_and_tiles_agree(void **state)
 #endif
 }
 
+#if defined(PCLR_HAVE_ONEDNN) && PCLR_BF16
+static double normal(double x)
+{
+    return 0.5 * erfc(-x / sqrt(2));
+}
+
+static void near_to(const char *what, int64_t k, float found, double expected, double most)
+{
+    if (!(fabs((double)found - expected) <= most)) fail_msg("%s at %lld: %.9g, in double %.9g", what, (long long)k, (double)found, expected);
+}
+#endif
+
+/* GELU, its slope and softmax of the vectors of 16 over all that they meet, beside double: the error that math_bf16.c states, a unit in the last place of
+ * the value more where it is large. */
+static void test_functions(void **state)
+{
+    (void)state;
+#if defined(PCLR_HAVE_ONEDNN) && PCLR_BF16
+    enum { COUNT = 40003, WIDEST = 157 };
+    static float x[COUNT], y[COUNT], ones[COUNT], slope[COUNT];
+    if (!has_bf16()) skip();
+    for (int k = 0; k < COUNT; k++) {
+        x[k] = (float)(k - COUNT / 2) * 6e-4f;
+        ones[k] = 1;
+        slope[k] = 2;
+    }
+    bf16_gelu(x, COUNT, y);
+    bf16_gelu_back(x, ones, COUNT, true, slope);
+    for (int k = 0; k < COUNT; k++) {
+        const double v = (double)x[k], density = exp(-v * v / 2) / sqrt(2 * acos(-1));
+        near_to("gelu", k, y[k], v * normal(v), 1e-6 * fmax(1, fabs(v)));
+        near_to("slope of gelu", k, slope[k], 2 + normal(v) + v * density, 1e-6);
+    }
+    for (int64_t T = 1; T <= WIDEST; T += T < 40 ? 1 : 39)
+        for (int family = 0; family < 3; family++) {
+            const float spread = (float[]){0.1f, 5, 400}[family], scale = 0.125f;
+            double p[WIDEST], sum = 0, most = -INFINITY, dot = 0;
+            float s[WIDEST], dp[WIDEST];
+            for (int64_t k = 0; k < T; k++) {
+                s[k] = spread * sinf((float)(k * 37 % 101));
+                most = fmax(most, (double)s[k]);
+            }
+            for (int64_t k = 0; k < T; k++) sum += p[k] = exp(((double)s[k] - most) * (double)scale);
+            bf16_softmax(s, T, scale);
+            for (int64_t k = 0; k < T; k++) {
+                near_to("softmax", k, s[k], p[k] /= sum, 1e-6);
+                dp[k] = cosf((float)k);
+                dot += p[k] * (double)dp[k];
+            }
+            bf16_softmax_back(s, dp, NULL, T, scale);
+            for (int64_t k = 0; k < T; k++) near_to("gradient of softmax", k, dp[k], (double)scale * p[k] * ((double)cosf((float)k) - dot), 1e-6);
+        }
+#else
+    skip();
+#endif
+}
+
 static void test_refused_where_it_is_not(void **state)
 {
     nn_backend *b = NULL;
@@ -293,7 +350,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exact_on_bf16_values),    cmocka_unit_test(test_bounds_on_any_values),    cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_on_device),
-        cmocka_unit_test(test_vectors_and_tiles_agree), cmocka_unit_test(test_refused_where_it_is_not),
+        cmocka_unit_test(test_vectors_and_tiles_agree), cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_refused_where_it_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
