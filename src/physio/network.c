@@ -63,33 +63,26 @@ static void layer_plain(const network_layer *layer, const float *x, float *y)
         }
 }
 
+typedef float tile __attribute__((vector_size(4 * TILE)));
+typedef float tile_unaligned __attribute__((vector_size(4 * TILE), aligned(4), may_alias));
+
 /* TILE outputs of NETWORK_ROWS rows, held in registers. Sums in the order of layer_plain, so that both agree bit for bit. */
 VECTOR_CLONES static void layer_tile(const network_layer *layer, const float *restrict x, size_t first, float *restrict y)
 {
-    const vector_unaligned *bias = (const vector_unaligned *)(layer->bias + first);
     const float *weight = layer->weight + first * layer->inputs;
     size_t inputs = layer->inputs, stride = layer->stride;
-    vector a0 = bias[0], a1 = bias[1], b0 = a0, b1 = a1, c0 = a0, c1 = a1; /* rows a to f, both halves of the tile */
-    vector d0 = a0, d1 = a1, e0 = a0, e1 = a1, f0 = a0, f1 = a1;
+    tile a = *(const tile_unaligned *)(layer->bias + first), b = a, c = a, d = a, e = a, f = a; /* the rows */
     for (size_t i = 0; i < inputs; i++) {
-        const vector_unaligned *w = (const vector_unaligned *)(weight + i * TILE);
-        vector w0 = w[0], w1 = w[1];
-        float a = x[i], b = x[inputs + i], c = x[2 * inputs + i], d = x[3 * inputs + i], e = x[4 * inputs + i], f = x[5 * inputs + i];
-        a0 += a * w0;
-        a1 += a * w1;
-        b0 += b * w0;
-        b1 += b * w1;
-        c0 += c * w0;
-        c1 += c * w1;
-        d0 += d * w0;
-        d1 += d * w1;
-        e0 += e * w0;
-        e1 += e * w1;
-        f0 += f * w0;
-        f1 += f * w1;
+        const tile w = *(const tile_unaligned *)(weight + i * TILE);
+        a += x[i] * w;
+        b += x[inputs + i] * w;
+        c += x[2 * inputs + i] * w;
+        d += x[3 * inputs + i] * w;
+        e += x[4 * inputs + i] * w;
+        f += x[5 * inputs + i] * w;
     }
-    const vector rows[NETWORK_ROWS][2] = {{a0, a1}, {b0, b1}, {c0, c1}, {d0, d1}, {e0, e1}, {f0, f1}};
-    for (size_t r = 0; r < NETWORK_ROWS; r++) memcpy(y + r * stride + first, rows[r], sizeof rows[r]);
+    const tile rows[NETWORK_ROWS] = {a, b, c, d, e, f};
+    for (size_t r = 0; r < NETWORK_ROWS; r++) memcpy(y + r * stride + first, &rows[r], sizeof rows[r]);
 }
 
 /* y[rows][inputs of the next layer] := the layer's outputs, closed up, negative ones 0 unless it is the last. */
