@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "physio/window.h"
+#include "signal/extremes.h"
 #include "signal/vector.h"
 
 enum {
@@ -54,13 +55,20 @@ static float limited(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
+static inline void cut_each(const float *x, int step, float *restrict out)
+{
+    for (ptrdiff_t j = 0; j < SPAN; j++) out[j] = x[j * step];
+}
+
 /* SPAN samples of x around `at`, and a 0 that fills up the last vector. */
 static void cut_span(const float *x, size_t n, ptrdiff_t at, int step, float *restrict out)
 {
     ptrdiff_t first = at - HALF * step, last = at + HALF * step;
     out[SPAN] = 0.0F;
     if (first >= 0 && (size_t)last < n) {
-        for (ptrdiff_t j = 0; j < SPAN; j++) out[j] = x[first + j * step];
+        if (step == 1) memcpy(out, x + first, SPAN * sizeof *out);
+        if (step == 2) cut_each(x + first, 2, out); /* constants, so that the compiler can unroll */
+        if (step == 3) cut_each(x + first, 3, out);
         return;
     }
     for (ptrdiff_t j = 0; j < SPAN; j++) {
@@ -87,55 +95,79 @@ static inline void limit(vector *x, float low, float high)
     *x = (vector)(((vector_mask)lowest & under) | ((vector_mask)highest & over) | ((vector_mask)*x & ~(under | over)));
 }
 
-/* What the networks see of the lead: its deviations from its mean in standard deviations, and of the slopes of all leads: shares of
- * their mean. Sums run over the parts of a vector, so that every processor rounds alike. */
-VECTOR_CLONES static void normalise_spans(span *restrict own, span *restrict pool, float scale, float *restrict deviation,
-                                          float *restrict level)
+/* What the networks see around `rows` points. own: in, the lead; out, its deviations from its mean in standard deviations. pool: in, the
+ * slopes of all leads; out, shares of their mean, less 1. Sums run over the parts of a vector, so that every processor rounds alike; the
+ * rows go step by step together, since each waits long for its sums. */
+VECTOR_CLONES static void normalise_spans(span *restrict own, span *restrict pool, size_t rows, const float *restrict scale,
+                                          float *restrict deviation, float *restrict level)
 {
-    vector sum = {0}, pool_sum = {0}, square = {0};
-    for (size_t k = 0; k < (SPAN + 1) / VECTOR_FLOATS; k++) {
-        own->part[k] *= scale;
-        sum += own->part[k];
-        pool_sum += pool->part[k];
+    enum { PARTS = (SPAN + 1) / VECTOR_FLOATS };
+    float mean[NETWORK_ROWS];
+    for (size_t r = 0; r < rows; r++) {
+        vector sum = {0}, pool_sum = {0};
+        for (size_t k = 0; k < PARTS; k++) {
+            own[r].part[k] *= scale[r];
+            sum += own[r].part[k];
+            pool_sum += pool[r].part[k];
+        }
+        mean[r] = sum_of(&sum) / SPAN;
+        level[r] = sum_of(&pool_sum) / SPAN + 0.002F;
+        own[r].value[SPAN] = mean[r];
     }
-    float mean = sum_of(&sum) / SPAN;
-    own->value[SPAN] = mean;
-    for (size_t k = 0; k < (SPAN + 1) / VECTOR_FLOATS; k++) {
-        vector from_mean = own->part[k] - mean;
-        square += from_mean * from_mean;
+    for (size_t r = 0; r < rows; r++) {
+        vector square = {0};
+        for (size_t k = 0; k < PARTS; k++) {
+            vector from_mean = own[r].part[k] - mean[r];
+            square += from_mean * from_mean;
+        }
+        deviation[r] = sqrtf(sum_of(&square) / (SPAN - 1)) + 0.01F;
     }
-    *deviation = sqrtf(sum_of(&square) / (SPAN - 1)) + 0.01F;
-    *level = sum_of(&pool_sum) / SPAN + 0.002F;
-    float per_deviation = 1.0F / *deviation, per_level = 1.0F / *level;
-    for (size_t k = 0; k < (SPAN + 1) / VECTOR_FLOATS; k++) {
-        own->part[k] = (own->part[k] - mean) * per_deviation;
-        limit(&own->part[k], -4.0F, 4.0F);
-        pool->part[k] *= per_level;
-        limit(&pool->part[k], 0.0F, 4.0F);
-        pool->part[k] -= 1.0F;
+    for (size_t r = 0; r < rows; r++) {
+        float per_deviation = 1.0F / deviation[r], per_level = 1.0F / level[r];
+        for (size_t k = 0; k < PARTS; k++) {
+            own[r].part[k] = (own[r].part[k] - mean[r]) * per_deviation;
+            limit(&own[r].part[k], -4.0F, 4.0F);
+            pool[r].part[k] *= per_level;
+            limit(&pool[r].part[k], 0.0F, 4.0F);
+            pool[r].part[k] -= 1.0F;
+        }
     }
 }
 
-static void point_inputs(const window_source *s, size_t beat, const float *intervals, const estimate *e, size_t p, float *input)
+/* Beats worked on at once, of one lead or of several: the networks take as long for one as for NETWORK_ROWS. */
+typedef struct batch {
+    size_t rows, lead[NETWORK_ROWS], beat[NETWORK_ROWS];
+    float input[NETWORK_ROWS * WINDOW_INPUTS], presence[NETWORK_ROWS * WINDOW_PRESENCE];
+} batch;
+
+/* input[rows][POINT_INPUTS] of the network of point p, from where the points stand. */
+static void point_inputs(const window_source *s, const batch *b, const estimate *e, size_t p, float *input)
 {
     const working *w = s->w;
     bool qrs = p == POINT_QRS_ONSET || p == POINT_QRS_OFFSET;
     size_t n = w->samples;
-    float position = e->point[p], nearest = nearbyintf(position), deviation, level;
-    ptrdiff_t at = (ptrdiff_t)s->beats->centre[beat] + (ptrdiff_t)nearest;
-    span own, pool;
-    cut_span(qrs ? working_lead(w, s->lead) : s->smooth + s->lead * n, n, at, STEP[p], own.value);
-    cut_span(qrs ? s->fine : s->coarse, n, at, STEP[p], pool.value);
-    normalise_spans(&own, &pool, 1.0F / s->height[s->lead], &deviation, &level);
-    memcpy(input, own.value, SPAN * sizeof *input);
-    memcpy(input + SPAN, pool.value, SPAN * sizeof *input);
-    float *rest = input + 2 * SPAN;
-    *rest++ = deviation / (deviation + 0.1F);
-    *rest++ = level / (level + 0.02F);
-    for (size_t q = 0; q < POINTS; q++) *rest++ = (e->point[q] - position) / delineator_spread[q] / 3.0F;
-    *rest++ = intervals[0];
-    *rest++ = intervals[1];
-    *rest = position - nearest;
+    span own[NETWORK_ROWS], pool[NETWORK_ROWS];
+    float nearest[NETWORK_ROWS], scale[NETWORK_ROWS], deviation[NETWORK_ROWS], level[NETWORK_ROWS];
+    for (size_t r = 0; r < b->rows; r++) {
+        nearest[r] = nearbyintf(e[r].point[p]);
+        ptrdiff_t at = (ptrdiff_t)s->beats->centre[b->beat[r]] + (ptrdiff_t)nearest[r];
+        cut_span(qrs ? working_lead(w, b->lead[r]) : s->smooth + b->lead[r] * n, n, at, STEP[p], own[r].value);
+        cut_span(qrs ? s->fine : s->coarse, n, at, STEP[p], pool[r].value);
+        scale[r] = 1.0F / s->height[b->lead[r]];
+    }
+    normalise_spans(own, pool, b->rows, scale, deviation, level);
+    for (size_t r = 0; r < b->rows; r++, input += POINT_INPUTS) {
+        const float *intervals = b->input + (r + 1) * WINDOW_INPUTS - WINDOW_SCALARS;
+        memcpy(input, own[r].value, SPAN * sizeof *input);
+        memcpy(input + SPAN, pool[r].value, SPAN * sizeof *input);
+        float *rest = input + 2 * SPAN;
+        *rest++ = deviation[r] / (deviation[r] + 0.1F);
+        *rest++ = level[r] / (level[r] + 0.02F);
+        for (size_t q = 0; q < POINTS; q++) *rest++ = (e[r].point[q] - e[r].point[p]) / delineator_spread[q] / 3.0F;
+        *rest++ = intervals[0];
+        *rest++ = intervals[1];
+        *rest = e[r].point[p] - nearest[r];
+    }
 }
 
 /* Top of the parabola through the best score and its two neighbours; near it the logarithm of a normal density is one. */
@@ -148,14 +180,13 @@ static float best_place(const delineator_grid *grid, const float *score)
     return (float)grid->first + (float)PLACE_STEP * ((float)best + shift);
 }
 
-static void first_estimates(const learner *l, size_t first, const float *input, size_t rows, estimate *e)
+static void first_estimates(const learner *l, const batch *b, estimate *e)
 {
-    float output[NETWORK_ROWS * NETWORK_WIDEST], seen[NETWORK_ROWS * WINDOW_PRESENCE], present[NETWORK_ROWS];
+    float output[NETWORK_ROWS * NETWORK_WIDEST], present[NETWORK_ROWS];
     size_t outputs = delineator_beat[NETWORK_LAYERS - 1].outputs;
-    network_apply(&l->beat, input, rows, output, l->plain);
-    for (size_t r = 0; r < rows; r++) window_presence(&l->source, first + r, input + r * WINDOW_INPUTS, seen + r * WINDOW_PRESENCE);
-    network_apply(&l->presence, seen, rows, present, l->plain);
-    for (size_t r = 0; r < rows; r++) {
+    network_apply(&l->beat, b->input, b->rows, output, l->plain);
+    network_apply(&l->presence, b->presence, b->rows, present, l->plain);
+    for (size_t r = 0; r < b->rows; r++) {
         const float *score = output + r * outputs;
         for (size_t p = 0; p < POINTS; score += delineator_place[p++].count) e[r].point[p] = best_place(&delineator_place[p], score);
         e[r].p = present[r] > 0.0F;
@@ -164,18 +195,17 @@ static void first_estimates(const learner *l, size_t first, const float *input, 
 }
 
 /* All points move at once, each by what its network sees from where the points stood. */
-static void move_points(const learner *l, size_t first, const float *input, size_t rows, estimate *e)
+static void move_points(const learner *l, const batch *b, estimate *e)
 {
     estimate moved[NETWORK_ROWS];
     float local[NETWORK_ROWS * POINT_INPUTS], shift[NETWORK_ROWS];
-    memcpy(moved, e, rows * sizeof *e);
+    memcpy(moved, e, b->rows * sizeof *e);
     for (size_t p = 0; p < POINTS; p++) {
-        for (size_t r = 0; r < rows; r++)
-            point_inputs(&l->source, first + r, input + (r + 1) * WINDOW_INPUTS - WINDOW_SCALARS, &e[r], p, local + r * POINT_INPUTS);
-        network_apply(&l->point[p], local, rows, shift, l->plain);
-        for (size_t r = 0; r < rows; r++) moved[r].point[p] = limited(e[r].point[p] + shift[r] * delineator_spread[p], -REACH, REACH_AFTER);
+        point_inputs(&l->source, b, e, p, local);
+        network_apply(&l->point[p], local, b->rows, shift, l->plain);
+        for (size_t r = 0; r < b->rows; r++) moved[r].point[p] = limited(e[r].point[p] + shift[r] * delineator_spread[p], -REACH, REACH_AFTER);
     }
-    memcpy(e, moved, rows * sizeof *e);
+    memcpy(e, moved, b->rows * sizeof *e);
 }
 
 /* ---- from estimates to marks ------------------------------------------------------------------------------ */
@@ -189,17 +219,14 @@ static void set_wave(pclr_wave *wave, double centre, const float point[3], doubl
 }
 
 /* Whether the lead shows this beat at all: a loose electrode does not. */
-static bool beat_seen(const window_source *s, size_t centre)
+static bool beat_seen(const window_source *s, size_t lead, size_t centre)
 {
-    const float *x = working_lead(s->w, s->lead);
+    const float *x = working_lead(s->w, lead);
     size_t reach = working_ms(80.0), first = centre > reach ? centre - reach : 0;
     size_t last = centre + reach < s->w->samples ? centre + reach : s->w->samples - 1;
-    float low = x[first], high = low;
-    for (size_t i = first; i <= last; i++) {
-        low = x[i] < low ? x[i] : low;
-        high = x[i] > high ? x[i] : high;
-    }
-    return high - low > MIN_SHARE * s->height[s->lead];
+    float low, high;
+    extremes(x + first, last - first + 1, &low, &high);
+    return high - low > MIN_SHARE * s->height[lead];
 }
 
 /* R near the centre; within the complex where that lies outside it: a wide complex has its centre far from its peak. */
@@ -212,15 +239,15 @@ static double r_position(const float *x, size_t n, size_t centre, double onset, 
     return rpeaks_position_within(x, n, first, last);
 }
 
-static void set_beat(const window_source *s, size_t k, const estimate *e, pclr_beat *beat)
+static void set_beat(const window_source *s, size_t lead, size_t k, const estimate *e, pclr_beat *beat)
 {
     size_t n = s->w->samples, at = s->beats->centre[k];
     double centre = (double)at, end = (double)(n - 1);
     memset(beat, 0, sizeof *beat);
-    if (!beat_seen(s, at)) return;
+    if (!beat_seen(s, lead, at)) return;
     double onset = fmin(fmax(centre + (double)e->point[POINT_QRS_ONSET], 0.0), end);
     double offset = fmin(fmax(centre + (double)e->point[POINT_QRS_OFFSET], onset), end);
-    double r = r_position(working_lead(s->w, s->lead), n, at, onset, offset);
+    double r = r_position(working_lead(s->w, lead), n, at, onset, offset);
     beat->qrs.onset = fmin(onset, r);
     beat->qrs.peak = r;
     beat->qrs.offset = fmax(offset, r);
@@ -230,28 +257,35 @@ static void set_beat(const window_source *s, size_t k, const estimate *e, pclr_b
     if (e->t && centre + (double)e->point[POINT_T_PEAK] <= end) set_wave(&beat->t, centre, e->point + POINT_T_ONSET, beat->qrs.offset, end);
 }
 
-static void delineate_rows(const learner *l, size_t first, size_t rows, pclr_beat *beat)
+/* beat[leads][beats] */
+static void delineate_batch(const learner *l, batch *b, pclr_beat *beat)
 {
-    float input[NETWORK_ROWS * WINDOW_INPUTS];
     estimate e[NETWORK_ROWS];
-    for (size_t r = 0; r < rows; r++) window_fill(&l->source, first + r, input + r * WINDOW_INPUTS);
-    first_estimates(l, first, input, rows, e);
-    for (int round = 0; round < ROUNDS; round++) move_points(l, first, input, rows, e);
-    for (size_t r = 0; r < rows; r++) set_beat(&l->source, first + r, &e[r], &beat[first + r]);
+    first_estimates(l, b, e);
+    for (int round = 0; round < ROUNDS; round++) move_points(l, b, e);
+    for (size_t r = 0; r < b->rows; r++)
+        set_beat(&l->source, b->lead[r], b->beat[r], &e[r], &beat[b->lead[r] * l->source.beats->count + b->beat[r]]);
+    b->rows = 0;
 }
 
 pclr_status learned_delineate(const working *w, const beat_list *beats, bool plain, pclr_beat *beat, pclr_error *error)
 {
     learner l;
+    batch b = {0};
     pclr_status status = learner_create(&l, w, beats, plain, error);
     for (size_t lead = 0; status == PCLR_OK && lead < w->leads; lead++) {
         if (w->quality[lead] <= 0.0F) continue;
         window_lead(&l.source, lead);
-        for (size_t k = 0; k < beats->count; k += NETWORK_ROWS) {
-            size_t rows = beats->count - k < NETWORK_ROWS ? beats->count - k : NETWORK_ROWS;
-            delineate_rows(&l, k, rows, beat + lead * beats->count);
+        for (size_t k = 0; k < beats->count; k++) {
+            float *input = b.input + b.rows * WINDOW_INPUTS;
+            b.lead[b.rows] = lead;
+            b.beat[b.rows] = k;
+            window_fill(&l.source, k, input);
+            window_presence(&l.source, k, input, b.presence + b.rows * WINDOW_PRESENCE);
+            if (++b.rows == NETWORK_ROWS) delineate_batch(&l, &b, beat);
         }
     }
+    if (b.rows > 0) delineate_batch(&l, &b, beat);
     learner_free(&l);
     return status;
 }

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/memory.h"
-#include "signal/vector.h"
 
 enum { TILE = 16 }; /* outputs summed at once */
 

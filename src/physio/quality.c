@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/select.h"
+#include "signal/extremes.h"
 #include "signal/spline.h"
 #include "signal/vector.h"
 
@@ -17,29 +18,16 @@ static double middle(float *v, size_t n)
     return n ? (double)select_smallest(v, n, n / 2) : 0.0;
 }
 
-/* Here and below in VECTOR_FLOATS interleaved parts, which the compiler can hold in a register. x is finite: working.h. */
-VECTOR_CLONES static float span_of(const float *x, size_t n)
+/* x is finite: working.h. */
+static float span_of(const float *x, size_t n)
 {
-    float low[VECTOR_FLOATS], high[VECTOR_FLOATS];
-    for (size_t k = 0; k < VECTOR_FLOATS; k++) low[k] = high[k] = x[0];
-    size_t whole = n / VECTOR_FLOATS * VECTOR_FLOATS;
-    for (size_t i = 0; i < whole; i += VECTOR_FLOATS)
-        for (size_t k = 0; k < VECTOR_FLOATS; k++) {
-            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
-            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
-        }
-    for (size_t i = whole; i < n; i++) {
-        low[0] = x[i] < low[0] ? x[i] : low[0];
-        high[0] = x[i] > high[0] ? x[i] : high[0];
-    }
-    for (size_t k = 1; k < VECTOR_FLOATS; k++) {
-        low[0] = low[k] < low[0] ? low[k] : low[0];
-        high[0] = high[k] > high[0] ? high[k] : high[0];
-    }
-    return high[0] - low[0];
+    float low, high;
+    extremes(x, n, &low, &high);
+    return high - low;
 }
 
-/* Largest and mean magnitude of the slopes between x[n], n > 1. */
+/* Largest and mean magnitude of the slopes between x[n], n > 1. Here and below in VECTOR_FLOATS interleaved parts, which the compiler can hold
+ * in a register. */
 VECTOR_CLONES static void slopes(const float *x, size_t n, double *largest, double *mean)
 {
     float part_largest[VECTOR_FLOATS] = {0}, part_sum[VECTOR_FLOATS] = {0};
@@ -83,13 +71,21 @@ static double flat_share(const float *x, size_t n)
     return stretches ? (double)flat / (double)stretches : 1.0;
 }
 
+static double half_second_mean(const float *x)
+{
+    enum { PARTS = 5 };
+    double part[PARTS] = {0}, sum = 0.0;
+    for (size_t i = 0; i < HALF_SECOND; i += PARTS)
+        for (size_t k = 0; k < PARTS; k++) part[k] += (double)x[i + k];
+    for (size_t k = 0; k < PARTS; k++) sum += part[k];
+    return sum / HALF_SECOND;
+}
+
 static double wander_span(const float *x, size_t n)
 {
     double low = INFINITY, high = -INFINITY;
     for (size_t first = 0; first + HALF_SECOND <= n; first += HALF_SECOND) {
-        double mean = 0.0;
-        for (size_t i = first; i < first + HALF_SECOND; i++) mean += (double)x[i];
-        mean /= HALF_SECOND;
+        double mean = half_second_mean(x + first);
         low = fmin(low, mean);
         high = fmax(high, mean);
     }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "physio/trust.h"
+#include "signal/extremes.h"
 #include "signal/spline.h"
 #include "signal/vector.h"
 
@@ -350,13 +351,11 @@ double rpeaks_position_within(const float *x, size_t n, size_t first, size_t las
     size_t ends = (last - first + 1) / 6 + 1;
     for (size_t k = 0; k < ends; k++) base += x[first + k] + x[last - k];
     base /= (float)(2 * ends);
-    size_t highest = first, lowest = first;
-    for (size_t i = first; i <= last; i++) {
-        if (x[i] > x[highest]) highest = i;
-        if (x[i] < x[lowest]) lowest = i;
-    }
-    bool down = base - x[lowest] > DOWNWARD * (x[highest] - base);
-    return parabola_top(x, n, down ? lowest : highest);
+    float low, high;
+    extremes(x + first, last - first + 1, &low, &high);
+    float top = base - low > DOWNWARD * (high - base) ? low : high;
+    while (x[first] != top) first++;
+    return parabola_top(x, n, first);
 }
 
 double rpeaks_position(const float *x, size_t n, size_t centre)

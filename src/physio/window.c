@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "signal/extremes.h"
 #include "signal/spline.h"
 
 enum { NEIGHBOURS = 8 /* beats to either side that are averaged */, QRS_REACH = 20 };
@@ -28,11 +29,8 @@ static float typical_height(const float *x, size_t n, const beat_list *beats)
     for (size_t k = 0; k < beats->count; k++) {
         size_t first = clamp_index((ptrdiff_t)beats->centre[k] - QRS_REACH, n),
                last = clamp_index((ptrdiff_t)beats->centre[k] + QRS_REACH, n);
-        float low = x[first], high = low;
-        for (size_t i = first; i <= last; i++) {
-            low = x[i] < low ? x[i] : low;
-            high = x[i] > high ? x[i] : high;
-        }
+        float low, high;
+        extremes(x + first, last - first + 1, &low, &high);
         sum += sqrt((double)(high - low));
     }
     double mean = beats->count ? sum / (double)beats->count : 0.0;

@@ -148,7 +148,13 @@ void interpolator_apply(const interpolator *it, const float *x, size_t n, float 
         return;
     }
     for (; k < length && 2 * k < it->before; k++) y[k] = dot_at_end(it->kernel, it->taps, x, n, (ptrdiff_t)(2 * k) - (ptrdiff_t)it->before);
+    const size_t first = k;
     for (; 2 * (k + OUTPUTS) + it->taps <= n; k += OUTPUTS) halve(it->kernel, it->taps, x + 2 * k - it->before, y + k);
+    if (k > first) { /* the last block over a part of the one before it */
+        k = (n - it->taps) / 2 - OUTPUTS;
+        halve(it->kernel, it->taps, x + 2 * k - it->before, y + k);
+        k += OUTPUTS;
+    }
     for (; k < length; k++) y[k] = dot_at_end(it->kernel, it->taps, x, n, (ptrdiff_t)(2 * k) - (ptrdiff_t)it->before);
 }
 
