@@ -114,6 +114,37 @@ static void values_equal_pytorch_on_the_fast_backend(void **state)
     check_values("auto");
 }
 
+/* Inference joins operations (nn/fold.c): the fast backend beside the reference, which joins none. */
+static void inference_equals_the_reference(void **state)
+{
+    enum { ITEMS = 2, SAMPLES = 400, LEADS = 3 };
+    (void)state;
+    for (size_t e = 0; e < model_encoder_count(); e++) {
+        const char *name = model_encoder_at(e)->name, *backend[] = {"auto", "reference"};
+        const bool convolutions = strcmp(name, "xresnet1d") == 0;
+        for (int second = 0; second < (convolutions ? 2 : 1); second++) {
+            model_encoder_spec spec = spec_of(name, !convolutions ? "tiny" : second ? "50" : "18", LEADS);
+            if (convolutions) spec.width = 8;
+            rig r[2];
+            nn_id y[2];
+            for (int k = 0; k < 2; k++) {
+                rig_open(&r[k], backend[k], NN_INFER, ITEMS, SAMPLES, LEADS);
+                y[k] = model_encode(r[k].graph, r[k].x, &spec);
+                nn_keep(r[k].graph, y[k]);
+                must(&r[k], nn_graph_compile(r[k].graph, NN_NONE, &r[k].error));
+                waves_fill_params(r[k].params);
+                waves_fill(nn_data(r[k].graph, r[k].x), ITEMS * SAMPLES * LEADS, 1, 1);
+                must(&r[k], nn_graph_forward(r[k].graph, 0, &r[k].error));
+            }
+            const float *fast = nn_data(r[0].graph, y[0]), *plain = nn_data(r[1].graph, y[1]);
+            for (int64_t k = 0; k < nn_shape_size(nn_shape_of(r[1].graph, y[1])); k++)
+                if (!(fabsf(fast[k] - plain[k]) <= 1e-3f * (1 + fabsf(plain[k]))))
+                    fail_msg("%s %s, value %lld: %.9g instead of %.9g", name, spec.size, (long long)k, (double)fast[k], (double)plain[k]);
+            for (int k = 0; k < 2; k++) rig_close(&r[k]);
+        }
+    }
+}
+
 static void heads_equal_pytorch(void **state)
 {
     static const struct {
@@ -305,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_equal_pytorch),
         cmocka_unit_test(values_equal_pytorch_on_the_fast_backend),
+        cmocka_unit_test(inference_equals_the_reference),
         cmocka_unit_test(heads_equal_pytorch),
         cmocka_unit_test(parameter_counts),
         cmocka_unit_test(shapes_of_any_input),

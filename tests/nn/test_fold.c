@@ -98,6 +98,13 @@ static nn_id gelus(nn_graph *g, nn_id x)
     return nn_add(g, nn_mul(g, nn_gelu(g, b), b), a);
 }
 
+/* What stands behind an activation does not join the product before it. */
+static nn_id sum_behind(nn_graph *g, nn_id x)
+{
+    nn_id a = linear(g, x, "a", OUT);
+    return nn_add(g, nn_gelu(g, nn_add(g, a, linear(g, x, "b", OUT))), a);
+}
+
 typedef nn_id (*network)(nn_graph *g, nn_id x);
 static const struct {
     const char *name;
@@ -109,7 +116,8 @@ static const struct {
              {"deep", deep},
              {"read twice", read_twice},
              {"broadcast", broadcast},
-             {"gelus", gelus}};
+             {"gelus", gelus},
+             {"sum behind", sum_behind}};
 enum { CASE_COUNT = sizeof CASES / sizeof *CASES };
 
 typedef struct run {
