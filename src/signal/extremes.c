@@ -4,7 +4,7 @@
 #include "signal/vector.h"
 
 /* In VECTOR_FLOATS interleaved parts, which the compiler can hold in a register. */
-VECTOR_CLONES void extremes(const float *x, size_t n, float *lowest, float *highest)
+VECTOR_CLONES static void find(const float *x, size_t n, float *lowest, float *highest)
 {
     float low[VECTOR_FLOATS], high[VECTOR_FLOATS];
     for (size_t k = 0; k < VECTOR_FLOATS; k++) low[k] = high[k] = x[0];
@@ -24,4 +24,9 @@ VECTOR_CLONES void extremes(const float *x, size_t n, float *lowest, float *high
         *lowest = low[k] < *lowest ? low[k] : *lowest;
         *highest = high[k] > *highest ? high[k] : *highest;
     }
+}
+
+void extremes(const float *x, size_t n, float *lowest, float *highest)
+{
+    find(x, n, lowest, highest);
 }

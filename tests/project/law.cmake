@@ -77,7 +77,7 @@ foreach(file IN LISTS files)
 endforeach()
 
 # The program sees the public header, its own frame and the C and POSIX libraries.
-set(system "ctype|errno|fcntl|ftw|inttypes|limits|locale|math|signal|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd|sys/[a-z]+")
+set(system "ctype|errno|fcntl|ftw|inttypes|limits|locale|malloc|math|signal|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd|sys/[a-z]+")
 file(GLOB files ${SOURCE}/cli/*.c ${SOURCE}/cli/*.h)
 foreach(file IN LISTS files)
   file(RELATIVE_PATH name ${SOURCE} ${file})
