@@ -72,6 +72,7 @@ typedef struct nn_call {
     int threads;
     bool bf16;          /* products round their operands to bf16 */
     void *followed;     /* where the forward kernel writes the GELU of its result as well (fold.c); NULL: nowhere */
+    nn_type followed_type;
     pclr_world *world;  /* the processes that share the batch; NULL: one alone */
     uint32_t key[2];    /* random numbers: Philox key of this node ... */
     uint64_t step;      /* ... and counter */
@@ -80,16 +81,21 @@ typedef struct nn_call {
 } nn_call;
 
 enum { NN_READS_OUT = 1 << 30 };   /* bit k: input k */
+enum { NN_HALF_OUT = 1 << 30 };    /* bit k: input k */
 enum { NN_IN_PLACE = 1,            /* flags: out may share memory with in[0] (same size) */
        NN_FOLDS = 2 };             /* batch norm takes on the ReLU that follows it, a product what fold.c tells: */
 /* y = activation(norm(x w + bias) + other). Inputs of a product that fold.c extended; norm: gamma, beta, running mean, running variance */
 enum { NN_FOLDED_NORM = 3, NN_FOLDED_OTHER = 7, NN_FOLDED_INPUTS = 8 };
+
+struct nn_node;
 
 typedef struct nn_kernel {
     void (*forward)(const nn_call *call);
     void (*backward)(const nn_call *call);      /* NULL: no gradient flows through */
     unsigned reads;                             /* what the backward kernel reads: inputs' bits, NN_READS_OUT */
     unsigned flags;
+    unsigned halves;                            /* tensors that may be bf16, with their gradients: inputs' bits, NN_HALF_OUT; host (half.c) */
+    bool (*halves_serve)(const struct nn_graph *graph, const struct nn_node *node); /* ... in this node; NULL: always */
     bool writes;                                /* honours nn_tensor.add; otherwise it always adds and is given zeros */
     size_t (*saved)(const nn_call *call);       /* bytes */
     size_t (*work)(const nn_call *call);        /* bytes */

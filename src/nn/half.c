@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Half precision on a device: which tensors are stored as bf16, and bf16 copies of the parameters that products read. */
+/* Half precision: which tensors are stored as bf16, and on a device bf16 copies of the parameters that products read. */
 #include "nn/mirror.h"
 #include "nn/params.h"
 
 enum { PART = 16384 }; /* values; a block of the device's threads takes one */
 
-/* Products give bf16 whatever they read; what follows them value by value or along time carries it on. */
+/* ---- on a device: products give bf16 whatever they read; what follows them value by value or along time carries it on ---- */
+
 static bool makes_bf16(nn_op op)
 {
     return op == NN_OP_LINEAR || op == NN_OP_CONV1D || op == NN_OP_CONV_TRANSPOSE1D || op == NN_OP_ATTENTION;
@@ -27,9 +28,8 @@ static nn_id carried(const nn_node *n)
     return n->op == NN_OP_WHERE ? n->in[1] : n->in[0];
 }
 
-void nn_half_types(nn_graph *g)
+static void types_there(nn_graph *g)
 {
-    if (!g->backend->bf16) return;
     for (size_t k = 0; k < g->nodes; k++) {
         nn_node *n = &g->node[k];
         if (n->type != NN_F32) continue;
@@ -41,6 +41,40 @@ void nn_half_types(nn_graph *g)
         if (n->keep || n->want_grad) continue; /* the host reads it */
         if (makes_bf16(n->op) || (carries_bf16(n->op) && g->node[carried(n)].type == NN_BF16)) n->type = NN_BF16;
     }
+}
+
+/* ---- on the host: what its maker can write and all its readers can read as bf16 ---- */
+
+static bool allows(const nn_graph *g, const nn_node *n, unsigned which)
+{
+    const nn_kernel *kernel = &g->backend->kernel[n->op];
+    return (kernel->halves & which) && (!kernel->halves_serve || kernel->halves_serve(g, n));
+}
+
+static bool may_be_half(const nn_graph *g, nn_id x)
+{
+    const nn_node *maker = &g->node[x];
+    if (!maker->used || maker->type != NN_F32 || maker->root != x || maker->keep || maker->want_grad || !allows(g, maker, NN_HALF_OUT)) return false;
+    if (maker->with_input && !allows(g, &g->node[maker->in[0]], NN_HALF_OUT)) return false; /* the product writes it */
+    for (size_t k = (size_t)x + 1; k < g->nodes; k++) {
+        const nn_node *n = &g->node[k];
+        if (!n->used) continue;
+        if (n->root == x) return false; /* has another name */
+        for (int i = 0; i < n->inputs; i++)
+            if (n->in[i] == x && !allows(g, n, 1u << i)) return false;
+    }
+    return true;
+}
+
+void nn_half_types(nn_graph *g)
+{
+    if (!g->backend->bf16) return;
+    if (g->backend->device) {
+        types_there(g);
+        return;
+    }
+    for (size_t k = 0; k < g->nodes; k++)
+        if (may_be_half(g, (nn_id)k)) g->node[k].type = NN_BF16;
 }
 
 /* ---- copies of parameters ---- */

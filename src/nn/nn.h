@@ -23,7 +23,7 @@
 
 #include "base/error.h"
 
-typedef enum nn_type { NN_F32, NN_I32, NN_BF16 /* on devices only, and never kept */ } nn_type;
+typedef enum nn_type { NN_F32, NN_I32, NN_BF16 /* inside of a graph, never kept */ } nn_type;
 
 #define NN_MAX_RANK 4
 typedef struct nn_shape {
@@ -44,7 +44,8 @@ typedef struct nn_backend nn_backend;
 pclr_status nn_backend_create(nn_backend **backend, const char *name, int threads, pclr_error *error);
 void nn_backend_destroy(nn_backend **backend);
 /* Number format of the products' operands in graphs that are compiled from here on: "fp32" (as after nn_backend_create), "bf16" (8 bits of
- * mantissa, sums in fp32; weights, activations, norms, losses and the update stay fp32) or "auto" (bf16 where the processor is faster
+ * mantissa, sums in fp32; tensors between products and what follows them value by value or along time are bf16 in memory too, with their
+ * gradients; weights, losses and the update stay fp32) or "auto" (bf16 where the processor is faster
  * with it: tile units, AMD's AVX512_BF16; else fp32). PCLR_E_UNSUPPORTED: bf16 on a back end or processor without it. */
 pclr_status nn_backend_precision(nn_backend *backend, const char *precision, pclr_error *error);
 /* Whether graphs compiled after it keep only the results of each layer for the backward pass, which computes the others again: less

@@ -420,6 +420,7 @@ static void connect(nn_graph *g)
         if (!n->call.in) continue;
         n->call.out.data = n->data;
         n->call.followed = n->follower ? g->node[n->follower].data : NULL;
+        n->call.followed_type = n->follower ? g->node[n->follower].type : NN_F32;
         n->call.out.grad = n->active ? n->grad : NULL;
         for (int i = 0; i < n->inputs; i++) {
             if (n->in[i] == NN_NONE) continue;
@@ -491,7 +492,7 @@ pclr_status nn_graph_compile(nn_graph *g, nn_id loss, pclr_error *error)
     mark_used(g);
     TRY(nn_graph_fold(g, error));
     mark_gradients(g);
-    if (g->backend->device) nn_half_types(g);
+    nn_half_types(g);
     TRY(make_calls(g, error));
     TRY(prepare(g, error));
     TRY(nn_graph_turns(g, error));

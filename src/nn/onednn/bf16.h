@@ -31,12 +31,15 @@ bf16_kernel bf16_kernel_for(nn_bf16_units units);
 
 /* to[k] = from[k], k < n */
 void bf16_row(const float *from, int64_t n, half *to);
+void bf16_widen(const half *from, int64_t n, float *to);
 /* to[c] = {even[c], odd[c]} times factor[c], c < count <= 16, zeros up to 16; odd NULL: zeros; factor NULL: ones. */
 void bf16_pairs(const float *even, const float *odd, const float *factor, int64_t count, half *to);
+void bf16_pairs_of_halves(const half *even, const half *odd, int64_t count, half *to);
 /* One right tile of columns that stand in memory: to[p][c] = {from[c * stride + 2p], from[c * stride + 2p + 1]}; zeros from depth and columns on. */
 void bf16_columns(const float *from, int64_t stride, const float *factor, int64_t depth, int64_t columns, half *to, int64_t to_pair);
 /* One left tile, turned: to[i][k] = from[k * stride + i], i < rows <= 16, k < depth <= 32, zeros beyond. */
 void bf16_turned(const float *from, int64_t stride, int64_t depth, int64_t rows, half *to);
+void bf16_turned_halves(const half *from, int64_t stride, int64_t depth, int64_t rows, half *to);
 
 /* ---- math_bf16.c ---- */
 void bf16_gelu(const float *x, int64_t n, float *y);
@@ -49,7 +52,7 @@ void bf16_softmax_back(float *p, float *dp, const float *factor, int64_t T, floa
 /* ---- gemm_bf16.c: the calls of gemm.c ---- */
 void gemm_rows_bf16(const matrix *x, const weights *w, const result *y, int threads, float *scratch);
 size_t gemm_rows_bf16_scratch(const matrix *x, int64_t N, int threads); /* floats */
-void gemm_weights_bf16(const matrix *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads, float *scratch);
+void gemm_weights_bf16(const matrix *x, const matrix *dy, float *dw, int threads, float *scratch);
 size_t gemm_weights_bf16_scratch(const matrix *x, int64_t N, int threads); /* floats */
 void gemm_tiles_bf16(const float *left, int64_t M, int64_t row_step, int64_t step, const weights *w, const result *y, float *scratch);
 int64_t gemm_tiles_bf16_scratch(int64_t M, int64_t depth); /* floats */

@@ -7,7 +7,7 @@
  * outputs t with the same (t + left) mod stride meet the same taps, so that each of these `stride` phases is a convolution of dy with
  * every stride-th tap, reversed. A transposed convolution is the same with the roles of x and y exchanged.
  */
-#include "nn/onednn/fast.h"
+#include "nn/onednn/stretch.h"
 
 /* One group of a convolution from x [B][T][..] to y [B][U][..]. */
 typedef struct conv {
@@ -16,6 +16,7 @@ typedef struct conv {
     int64_t stride, dilation, left;
     int threads;
     bool bf16;
+    bool x_half, y_half; /* and their gradients: bf16 in memory; of one group only */
 } conv;
 
 /* Windows over x as a matrix; w must live as long as the result. */
@@ -103,11 +104,12 @@ static void conv_forward(const conv *p, const float *x, const float *w, const fo
     window_rows rows = forward_windows(p);
     float *scratch = work + copy_floats(&rows, p->B);
     const float *from = place(&rows, p->B, x, p->threads, work);
-    const matrix m = window_matrix(from, p->B, &rows);
+    matrix m = window_matrix(from, p->B, &rows);
+    m.half = p->x_half;
     const weights kernel = {
         .data = w, .N = p->O, .outer = 1, .inner = m.columns, .inner_step = 1, .n_step = m.columns, .factor = f->factor};
     const result to = {
-        .data = y, .per_item = p->U, .item_stride = p->U * p->y_stride, .stride = p->y_stride, .bias = f->bias, .add = add, .end = f->end};
+        .data = y, .half = p->y_half, .per_item = p->U, .item_stride = p->U * p->y_stride, .stride = p->y_stride, .bias = f->bias, .add = add, .end = f->end};
     gemm_rows(&m, &kernel, &to, p->threads, scratch);
 }
 
@@ -123,8 +125,10 @@ static void conv_weights(const conv *p, const float *x, const float *dy, float *
     window_rows rows = forward_windows(p);
     float *scratch = work + copy_floats(&rows, p->B);
     const float *from = place(&rows, p->B, x, p->threads, work);
-    const matrix m = window_matrix(from, p->B, &rows);
-    gemm_weights(&m, dy, p->y_stride, p->O, dw, p->threads, scratch);
+    matrix m = window_matrix(from, p->B, &rows);
+    m.half = p->x_half;
+    const matrix d = {.data = dy, .rows = m.rows, .columns = p->O, .stride = p->y_stride, .half = p->y_half};
+    gemm_weights(&m, &d, dw, p->threads, scratch);
 }
 
 /* ---- the gradient of the input ---- */
@@ -193,10 +197,16 @@ static size_t data_floats(const conv *p)
 /* Rows that no tap reaches. */
 static void fill_rows(const result *to, int64_t items, int64_t N)
 {
-    for (int64_t r = 0; r < items * to->per_item; r++) {
-        float *y = to->data + r / to->per_item * to->item_stride + r % to->per_item * to->stride;
-        for (int64_t n = 0; n < N; n++) y[n] = (to->add ? y[n] : 0) + (to->bias ? to->bias[n] : 0);
-    }
+    const nn_type type = to->half ? NN_BF16 : NN_F32;
+    if (to->add && !to->bias) return;
+    for (int64_t r = 0; r < items * to->per_item; r++)
+        for (int64_t first = 0; first < N; first += STRETCH) {
+            const int64_t at = to->begin + r / to->per_item * to->item_stride + r % to->per_item * to->stride + first,
+                          count = N - first < STRETCH ? N - first : STRETCH;
+            float room[STRETCH], *y = stretch_for(type, to->data, at, count, to->add, room);
+            for (int64_t n = 0; n < count; n++) y[n] = (to->add ? y[n] : 0) + (to->bias ? to->bias[first + n] : 0);
+            stretch_end(type, to->data, at, count, y);
+        }
 }
 
 static void phase_data(const conv *p, const phase *f, const float *dy, const float *w, const result *to, float *work)
@@ -204,7 +214,8 @@ static void phase_data(const conv *p, const phase *f, const float *dy, const flo
     window_rows rows = phase_windows(p, f);
     float *scratch = work + copy_floats(&rows, p->B);
     const float *from = place(&rows, p->B, dy, p->threads, work);
-    const matrix m = phase_matrix(p, f, from, &rows);
+    matrix m = phase_matrix(p, f, from, &rows);
+    m.half = p->y_half;
     const weights kernel = {.data = w + (f->first_tap + (f->taps - 1) * f->tap_step) * p->I,
                             .N = p->I,
                             .outer = f->taps,
@@ -221,7 +232,9 @@ static void conv_data(const conv *p, const float *dy, const float *w, const floa
     for (int64_t number = 0; number < p->stride; number++) {
         const phase f = phase_of(p, number);
         if (f.count == 0) continue;
-        const result to = {.data = dx + (f.first * p->stride + number - p->left) * p->x_stride,
+        const result to = {.data = dx,
+                           .half = p->x_half,
+                           .begin = (f.first * p->stride + number - p->left) * p->x_stride,
                            .per_item = f.count,
                            .item_stride = p->T * p->x_stride,
                            .stride = p->stride * p->x_stride,
@@ -252,7 +265,9 @@ static conv conv_of(const nn_call *c)
                   .dilation = c->args->dilation,
                   .left = c->args->pad_left,
                   .threads = c->threads,
-                  .bf16 = c->bf16};
+                  .bf16 = c->bf16,
+                  .x_half = c->in[0].type == NN_BF16,
+                  .y_half = c->out.type == NN_BF16};
 }
 
 static size_t larger(size_t a, size_t b)
@@ -291,7 +306,8 @@ static void conv1d_backward(const nn_call *c)
         if (dw) conv_weights(&p, x + g * p.I, dy + g * p.O, dw + at, c->work);
         if (dx) conv_data(&p, dy + g * p.O, w + at, NULL, dx + g * p.I, c->in[0].add, c->work);
     }
-    if (db) gemm_bias(dy, p.B * p.U, p.y_stride, p.y_stride, db, c->threads);
+    const matrix all = {.data = dy, .rows = p.B * p.U, .columns = p.y_stride, .stride = p.y_stride, .half = p.y_half};
+    if (db) gemm_bias(&all, db, c->threads);
 }
 
 /* ---- conv_transpose1d: the input's gradient of the convolution that goes from its output to its input ---- */
@@ -338,14 +354,23 @@ static void conv_transpose1d_backward(const nn_call *c)
     }
     if (db) {
         if (!c->in[2].add) memset(db, 0, (size_t)c->in[2].size * sizeof *db);
-        gemm_bias(dy, p.B * p.T, p.I, p.I, db, c->threads);
+        const matrix all = {.data = dy, .rows = p.B * p.T, .columns = p.I, .stride = p.I};
+        gemm_bias(&all, db, c->threads);
     }
+}
+
+/* Groups begin within rows. */
+static bool halves_serve(const nn_graph *g, const nn_node *n)
+{
+    (void)g;
+    return n->args.groups == 1;
 }
 
 void nn_onednn_convolution(nn_kernel kernel[NN_OPS])
 {
     kernel[NN_OP_CONV1D] = (nn_kernel){
-        .forward = conv1d_forward, .backward = conv1d_backward, .reads = 1 | 2, .flags = NN_FOLDS, .writes = true, .work = conv1d_work};
+        .forward = conv1d_forward, .backward = conv1d_backward, .reads = 1 | 2, .flags = NN_FOLDS, .writes = true, .work = conv1d_work,
+        .halves = 1 | 1 << NN_FOLDED_OTHER | NN_HALF_OUT, .halves_serve = halves_serve};
     kernel[NN_OP_CONV_TRANSPOSE1D] = (nn_kernel){.forward = conv_transpose1d_forward,
                                                  .backward = conv_transpose1d_backward,
                                                  .reads = 1 | 2,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Element by element, cut into one run of values a thread; formulas in reference/elementwise.h. */
 #include "base/rng.h"
-#include "nn/onednn/bf16.h"
+#include "nn/onednn/stretch.h"
 #include "nn/onednn/vector_math.h"
 
 /* Part of a thread, at multiples of a cache line. */
@@ -111,13 +111,23 @@ UNARY(exp, vm_exp(x), y)
 
 static void gelu_forward_bf16(const nn_call *c, piece p)
 {
-    bf16_gelu((const float *)c->in[0].data + p.begin, p.end - p.begin, (float *)c->out.data + p.begin);
+    for (int64_t at = p.begin; at < p.end; at += STRETCH) {
+        const int64_t n = p.end - at < STRETCH ? p.end - at : STRETCH;
+        float room[STRETCH], made[STRETCH], *y = stretch_for(c->out.type, c->out.data, at, n, false, made);
+        bf16_gelu(stretch_of(c->in[0].type, c->in[0].data, at, n, room), n, y);
+        stretch_end(c->out.type, c->out.data, at, n, y);
+    }
 }
 
 static void gelu_backward_bf16(const nn_call *c, piece p)
 {
-    bf16_gelu_back((const float *)c->in[0].data + p.begin, (const float *)c->out.grad + p.begin, p.end - p.begin, c->in[0].add,
-                   (float *)c->in[0].grad + p.begin);
+    const nn_tensor *x = &c->in[0];
+    for (int64_t at = p.begin; at < p.end; at += STRETCH) {
+        const int64_t n = p.end - at < STRETCH ? p.end - at : STRETCH;
+        float values[STRETCH], gradients[STRETCH], made[STRETCH], *dx = stretch_for(x->type, x->grad, at, n, x->add, made);
+        bf16_gelu_back(stretch_of(x->type, x->data, at, n, values), stretch_of(c->out.type, c->out.grad, at, n, gradients), n, x->add, dx);
+        stretch_end(x->type, x->grad, at, n, dx);
+    }
 }
 
 static void gelu_forward(const nn_call *c)
@@ -285,6 +295,101 @@ static void dropout_backward(const nn_call *c)
     dropout_over(c, c->out.grad, c->in[0].add, c->in[0].grad);
 }
 
+/* ---- relu and add of tensors some of which are bf16 ---- */
+
+static bool has_halves(const nn_call *c)
+{
+    bool any = c->out.type == NN_BF16;
+    for (int k = 0; k < c->inputs; k++) any = any || c->in[k].type == NN_BF16;
+    return any;
+}
+
+/* y = a + b, or the ReLU of a where b is NULL */
+NN_CLONES static void add_or_relu(const float *a, const float *b, float *y, int64_t n)
+{
+    if (b)
+        for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+    else
+        for (int64_t i = 0; i < n; i++) y[i] = a[i] > 0 ? a[i] : 0;
+}
+
+/* dx (+)= dy, where y is above 0 unless it is NULL */
+NN_CLONES static void pass_gradient(const float *dy, const float *y, float *dx, bool add, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + (y && !(y[i] > 0) ? 0 : dy[i]);
+}
+
+static void halves_forward(const nn_call *c, piece p)
+{
+    const nn_tensor *a = &c->in[0], *b = c->inputs > 1 ? &c->in[1] : NULL;
+    for (int64_t at = p.begin; at < p.end; at += STRETCH) {
+        const int64_t n = p.end - at < STRETCH ? p.end - at : STRETCH;
+        float first[STRETCH], second[STRETCH], sum[STRETCH], *y = stretch_for(c->out.type, c->out.data, at, n, false, sum);
+        add_or_relu(stretch_of(a->type, a->data, at, n, first), b ? stretch_of(b->type, b->data, at, n, second) : NULL, y, n);
+        stretch_end(c->out.type, c->out.data, at, n, y);
+    }
+}
+
+static void halves_backward(const nn_call *c, piece p)
+{
+    for (int64_t at = p.begin; at < p.end; at += STRETCH) {
+        const int64_t n = p.end - at < STRETCH ? p.end - at : STRETCH;
+        float gradient[STRETCH], forward[STRETCH], room[STRETCH];
+        const float *dy = stretch_of(c->out.type, c->out.grad, at, n, gradient);
+        const float *y = c->inputs > 1 ? NULL : stretch_of(c->out.type, c->out.data, at, n, forward);
+        for (int k = 0; k < c->inputs; k++) {
+            const nn_tensor *x = &c->in[k];
+            if (!x->grad) continue;
+            float *dx = stretch_for(x->type, x->grad, at, n, x->add, room);
+            pass_gradient(dy, y, dx, x->add, n);
+            stretch_end(x->type, x->grad, at, n, dx);
+        }
+    }
+}
+
+static void relu_forward_any(const nn_call *c)
+{
+    over(c, c->out.size, has_halves(c) ? halves_forward : relu_forward_part);
+}
+
+static void relu_backward_any(const nn_call *c)
+{
+    over(c, c->out.size, has_halves(c) ? halves_backward : relu_backward_part);
+}
+
+static void add_forward_any(const nn_call *c)
+{
+    if (has_halves(c))
+        over(c, c->out.size, halves_forward);
+    else
+        add_forward(c);
+}
+
+static void add_backward_any(const nn_call *c)
+{
+    if (has_halves(c))
+        over(c, c->out.size, halves_backward);
+    else
+        add_backward(c);
+}
+
+static bool halves_serve(const nn_graph *g, const nn_node *n)
+{
+    for (int k = 0; k < n->inputs; k++)
+        if (!nn_shape_equal(g->node[n->in[k]].shape, n->shape)) return false;
+    return true;
+}
+
+/* A row whose tensors may be bf16. */
+static nn_kernel with_halves(nn_kernel row, void (*forward)(const nn_call *), void (*backward)(const nn_call *))
+{
+    row.forward = forward;
+    row.backward = backward;
+    row.halves = 1 | 2 | NN_HALF_OUT;
+    row.halves_serve = halves_serve;
+    return row;
+}
+
 #define ROW(name, what, how)                                                                                                               \
     (nn_kernel)                                                                                                                            \
     {                                                                                                                                      \
@@ -294,14 +399,14 @@ static void dropout_backward(const nn_call *c)
 void nn_onednn_elementwise(nn_kernel kernel[NN_OPS])
 {
     kernel[NN_OP_AFFINE] = ROW(affine, 0, NN_IN_PLACE);
-    kernel[NN_OP_RELU] = ROW(relu, NN_READS_OUT, NN_IN_PLACE);
-    kernel[NN_OP_GELU] = ROW(gelu, 1, 0);
+    kernel[NN_OP_RELU] = with_halves(ROW(relu, NN_READS_OUT, NN_IN_PLACE), relu_forward_any, relu_backward_any);
+    kernel[NN_OP_GELU] = with_halves(ROW(gelu, 1, 0), gelu_forward, gelu_backward);
     kernel[NN_OP_SILU] = ROW(silu, 1, 0);
     kernel[NN_OP_TANH] = ROW(tanh, NN_READS_OUT, NN_IN_PLACE);
     kernel[NN_OP_SIGMOID] = ROW(sigmoid, NN_READS_OUT, NN_IN_PLACE);
     kernel[NN_OP_SQUARE] = ROW(square, 1, 0);
     kernel[NN_OP_EXP] = ROW(exp, NN_READS_OUT, NN_IN_PLACE);
-    kernel[NN_OP_ADD] = ROW(add, 0, NN_IN_PLACE);
+    kernel[NN_OP_ADD] = with_halves(ROW(add, 0, NN_IN_PLACE), add_forward_any, add_backward_any);
     kernel[NN_OP_SUB] = ROW(sub, 0, NN_IN_PLACE);
     kernel[NN_OP_MUL] = ROW(mul, 1 | 2, 0);
     kernel[NN_OP_GLU] = ROW(glu, 1, 0);

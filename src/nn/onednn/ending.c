@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What products do to their results while they are near (nn/fold.c): batch norm by running statistics, a sum, ReLU or GELU. */
-#include "nn/onednn/bf16.h"
+#include "nn/onednn/stretch.h"
 #include "nn/onednn/vector_math.h"
 
 int64_t folded_floats(const nn_call *c, int64_t N)
@@ -11,9 +11,10 @@ int64_t folded_floats(const nn_call *c, int64_t N)
 folded folded_of(const nn_call *c, int64_t N, float *memory)
 {
     const float *bias = c->in[2].data;
-    folded f = {.bias = bias, .end.followed = c->followed, .end.bf16 = c->bf16};
+    folded f = {.bias = bias, .end.followed = c->followed, .end.followed_half = c->followed_type == NN_BF16, .end.bf16 = c->bf16};
     if (c->inputs != NN_FOLDED_INPUTS) return f;
     f.end.other = c->in[NN_FOLDED_OTHER].data;
+    f.end.other_half = c->in[NN_FOLDED_OTHER].type == NN_BF16;
     f.end.activation = (nn_op)c->args->activation;
     const nn_tensor *norm = c->in + NN_FOLDED_NORM;
     if (!norm->data) return f;
@@ -69,13 +70,19 @@ static void gelu(const ending *end, const float *x, float *y, int64_t n)
         gelu_row(x, y, n);
 }
 
-void finish(const ending *end, const float *data, float *const *row, int64_t rows, int64_t first, int64_t columns)
+void finish_row(const ending *end, float *y, int64_t at, int64_t columns)
 {
-    for (int64_t r = 0; r < rows; r++) {
-        float *y = row[r] + first;
-        if (end->other) add_row(y, end->other + (y - data), columns);
-        if (end->activation == NN_OP_RELU) relu_row(y, columns);
-        if (end->activation == NN_OP_GELU) gelu(end, y, y, columns);
-        if (end->followed) gelu(end, y, end->followed + (y - data), columns);
+    if (end->other) {
+        const nn_type type = end->other_half ? NN_BF16 : NN_F32;
+        float room[MOST_TILE_COLUMNS];
+        add_row(y, stretch_of(type, end->other, at, columns, room), columns);
+    }
+    if (end->activation == NN_OP_RELU) relu_row(y, columns);
+    if (end->activation == NN_OP_GELU) gelu(end, y, y, columns);
+    if (end->followed) {
+        const nn_type type = end->followed_half ? NN_BF16 : NN_F32;
+        float room[MOST_TILE_COLUMNS], *to = stretch_for(type, end->followed, at, columns, false, room);
+        gelu(end, y, to, columns);
+        stretch_end(type, end->followed, at, columns, to);
     }
 }

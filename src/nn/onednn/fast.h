@@ -92,6 +92,7 @@ typedef struct matrix {
     const window_rows *windows; /* NULL: stands in memory */
     int64_t item_rows;          /* rows after which the results go on elsewhere (result.per_item); 0: nowhere. Of matrices in memory, for bf16 */
     bool bf16;                  /* products with it round both operands to bf16 */
+    bool half;                  /* `data` are bf16 already */
 } matrix;
 
 /* What rows are multiplied with: element n of depth o * inner + i is data[o * outer_step + i * inner_step + n * n_step]. */
@@ -106,15 +107,18 @@ typedef struct weights {
 /* What happens to finished results: y = activation(y + other), followed = gelu(y). `other` and `followed` lie like the result. */
 typedef struct ending {
     const float *other; /* NULL: none */
+    bool other_half;    /* `other` are bf16 */
     nn_op activation;   /* NN_OP_RELU, NN_OP_GELU, or 0 */
     float *followed;    /* NULL: nowhere */
+    bool followed_half; /* `followed` are bf16 */
     bool bf16;          /* GELU by math_bf16.c */
 } ending;
 
-/* Where the rows of a product go: row b * per_item + u to data + b * item_stride + u * stride. */
+/* Where the rows of a product go: row b * per_item + u to data + begin + b * item_stride + u * stride. */
 typedef struct result {
     float *data;
-    int64_t per_item, item_stride, stride;
+    bool half; /* bf16; of products with bf16 operands */
+    int64_t begin, per_item, item_stride, stride;
     const float *bias; /* [N] or NULL */
     bool add;          /* to what is there */
     ending end;
@@ -123,11 +127,11 @@ typedef struct result {
 /* y[row][n] = (add ? y : 0) + sum_k x[row][k] w[k][n] + bias[n] */
 void gemm_rows(const matrix *x, const weights *w, const result *y, int threads, float *scratch);
 size_t gemm_rows_scratch(const matrix *x, int64_t N, int threads); /* floats */
-/* dw[n][k] += sum over rows of dy[row][n] x[row][k]; rows of dy dy_stride apart; dw [N][columns]. */
-void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads, float *scratch);
+/* dw[n][k] += sum over rows of dy[row][n] x[row][k]; dy stands in memory; dw [columns of dy][columns of x]. */
+void gemm_weights(const matrix *x, const matrix *dy, float *dw, int threads, float *scratch);
 size_t gemm_weights_scratch(const matrix *x, int64_t N, int threads); /* floats */
 /* db[n] += sum over rows of dy[row][n] */
-void gemm_bias(const float *dy, int64_t rows, int64_t dy_stride, int64_t N, float *db, int threads);
+void gemm_bias(const matrix *dy, float *db, int threads);
 /* A product on the calling thread, by tiles: y[i][n] = (add ? y : 0) + sum_k left[i * row_step + k * step] w[k][n], i < M. */
 void gemm_tiles(const float *left, int64_t M, int64_t row_step, int64_t step, const weights *w, const result *y, float *scratch);
 int64_t gemm_tiles_scratch(int64_t M, int64_t depth, bool bf16); /* floats */
@@ -147,8 +151,8 @@ folded folded_of(const nn_call *c, int64_t N, float *memory);
 int64_t folded_floats(const nn_call *c, int64_t N);
 /* The same from column n on. */
 folded folded_from(folded f, int64_t n);
-/* Rows of finished results, columns first .. first + columns. `data` is where they begin in memory, like `other` and `followed`. */
-void finish(const ending *end, const float *data, float *const *row, int64_t rows, int64_t first, int64_t columns);
+/* A row of finished results y[columns], at most MOST_TILE_COLUMNS, which lie `at` values after the begin of their tensor. */
+void finish_row(const ending *end, float *y, int64_t at, int64_t columns);
 
 /* ---- dropout.c ---- */
 

@@ -223,13 +223,14 @@ static void multiply_rows(const product *p, piece rows, piece columns, float *sc
     find_rows(p->x, rows, scratch, row);
     for (int64_t r = 0; r < count; r++) {
         const int64_t at = rows.begin + r;
-        to[r] = p->y->data + at / p->y->per_item * p->y->item_stride + at % p->y->per_item * p->y->stride;
+        to[r] = p->y->data + p->y->begin + at / p->y->per_item * p->y->item_stride + at % p->y->per_item * p->y->stride;
     }
     for (int64_t b = 0; b < blocks; b++)
         for (int64_t n = columns.begin; n < columns.end; n++) {
             const int64_t first = n * p->tile.columns, left = p->N - first;
             multiply_panel(p, row, to, count, first, piece_of(p->K, blocks, b));
-            if (ends && b + 1 == blocks) finish(&p->y->end, p->y->data, to, count, first, left < p->tile.columns ? left : p->tile.columns);
+            for (int64_t r = 0; ends && b + 1 == blocks && r < count; r++)
+                finish_row(&p->y->end, to[r] + first, to[r] + first - p->y->data, left < p->tile.columns ? left : p->tile.columns);
         }
 }
 
@@ -425,12 +426,13 @@ NN_CLONES static void add_up(float *to, const float *from, int64_t n)
     for (int64_t k = 0; k < n; k++) to[k] += from[k];
 }
 
-void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads, float *scratch)
+void gemm_weights(const matrix *x, const matrix *dy, float *dw, int threads, float *scratch)
 {
     if (PCLR_BF16 && x->bf16) {
-        gemm_weights_bf16(x, dy, dy_stride, N, dw, threads, scratch);
+        gemm_weights_bf16(x, dy, dw, threads, scratch);
         return;
     }
+    const int64_t N = dy->columns;
     const shares s = shares_of(x, N, threads);
     const int64_t size = N * x->columns, own = task_scratch(x);
     float *others = scratch, *scratches = scratch + ceil_div((s.parts - 1) * size, 16) * 16;
@@ -438,7 +440,7 @@ void gemm_weights(const matrix *x, const float *dy, int64_t dy_stride, int64_t N
     for (int64_t task = 0; task < s.parts * s.groups; task++) {
         const int64_t part = task / s.groups;
         float *to = part == 0 ? dw : others + (part - 1) * size;
-        weights_task(x, dy, dy_stride, piece_of(x->rows, s.parts, part), piece_of(N, s.groups, task % s.groups), part == 0, to,
+        weights_task(x, dy->data, dy->stride, piece_of(x->rows, s.parts, part), piece_of(N, s.groups, task % s.groups), part == 0, to,
                      scratches + task * own);
     }
 #pragma omp parallel for num_threads(threads) schedule(static)
@@ -457,8 +459,31 @@ NN_CLONES static void sum_columns(const float *dy, int64_t rows, int64_t stride,
     for (int64_t n = 0; n < columns; n++) db[n] = (float)((double)db[n] + sum[n]);
 }
 
-void gemm_bias(const float *dy, int64_t rows, int64_t dy_stride, int64_t N, float *db, int threads)
+#if PCLR_BF16
+/* The same of bf16, a row at a time. */
+static void sum_columns_of_halves(const half *dy, int64_t rows, int64_t stride, int64_t columns, float *db)
+{
+    double sum[64] = {0};
+    float row[64];
+    for (int64_t r = 0; r < rows; r++) {
+        bf16_widen(dy + r * stride, columns, row);
+        for (int64_t n = 0; n < columns; n++) sum[n] += (double)row[n];
+    }
+    for (int64_t n = 0; n < columns; n++) db[n] = (float)((double)db[n] + sum[n]);
+}
+#endif
+
+void gemm_bias(const matrix *dy, float *db, int threads)
 {
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t n = 0; n < N; n += 64) sum_columns(dy + n, rows, dy_stride, N - n < 64 ? N - n : 64, db + n);
+    for (int64_t n = 0; n < dy->columns; n += 64) {
+        const int64_t columns = dy->columns - n < 64 ? dy->columns - n : 64;
+#if PCLR_BF16
+        if (dy->half) {
+            sum_columns_of_halves((const half *)(const void *)dy->data + n, dy->rows, dy->stride, columns, db + n);
+            continue;
+        }
+#endif
+        sum_columns(dy->data + n, dy->rows, dy->stride, columns, db + n);
+    }
 }

@@ -4,7 +4,7 @@
  * weights there; windows of a convolution are rows of the rounded signal that overlap, so no value is rounded twice. The weights' gradient is
  * in gemm_weights_bf16.c. Cuts follow fixed rules.
  */
-#include "nn/onednn/bf16.h"
+#include "nn/onednn/stretch.h"
 
 #if PCLR_BF16
 
@@ -97,9 +97,19 @@ static row_plan plan_rows(const matrix *x, int64_t N, int threads)
     return p;
 }
 
-/* Times [begin, end) of an item, zeros outside [0, T). */
-static half *round_times(const window_rows *w, const float *item, int64_t begin, int64_t end, half *to)
+/* Values [at, at + n) of the matrix. */
+static void take_values(const matrix *x, int64_t at, int64_t n, half *to)
 {
+    if (x->half)
+        memcpy(to, (const half *)(const void *)x->data + at, (size_t)n * sizeof *to);
+    else
+        bf16_row(x->data + at, n, to);
+}
+
+/* Times [begin, end) of the item that begins at value `item`, zeros outside [0, T). */
+static half *round_times(const matrix *x, int64_t item, int64_t begin, int64_t end, half *to)
+{
+    const window_rows *w = x->windows;
     for (int64_t t = begin; t < end;) {
         int64_t run = 1;
         if (t < 0 || t >= w->T) {
@@ -107,7 +117,7 @@ static half *round_times(const window_rows *w, const float *item, int64_t begin,
             memset(to, 0, (size_t)(run * w->I) * sizeof *to);
         } else {
             if (w->x_stride == w->I) run = (end < w->T ? end : w->T) - t;
-            bf16_row(item + t * w->x_stride, run * w->I, to);
+            take_values(x, item + t * w->x_stride, run * w->I, to);
         }
         t += run;
         to += run * w->I;
@@ -121,20 +131,19 @@ static void round_rows(const matrix *x, const row_plan *p, int64_t item, piece u
     const window_rows *w = x->windows;
     if (overlaps(x)) {
         const int64_t begin = u.begin * w->stride - w->left, end = (u.end - 1) * w->stride - w->left + w->K;
-        half *after = round_times(w, x->data + item * w->T * w->x_stride, begin, end, to);
+        half *after = round_times(x, item * w->T * w->x_stride, begin, end, to);
         memset(after, 0, BF16_STEP * sizeof *after);
         return;
     }
     for (int64_t r = u.begin; r < u.end; r++, to += p->row) {
         if (w) {
-            const float *from = x->data + item * w->T * w->x_stride;
             half *tap = to;
             for (int64_t k = 0; k < w->K; k++) {
                 const int64_t t = r * w->stride - w->left + k * w->dilation;
-                tap = round_times(w, from, t, t + 1, tap);
+                tap = round_times(x, item * w->T * w->x_stride, t, t + 1, tap);
             }
         } else {
-            bf16_row(x->data + (item * p->U + r) * x->stride, x->columns, to);
+            take_values(x, (item * p->U + r) * x->stride, x->columns, to);
         }
         memset(to + x->columns, 0, (size_t)(p->depth - x->columns) * sizeof *to);
     }
@@ -142,10 +151,11 @@ static void round_rows(const matrix *x, const row_plan *p, int64_t item, piece u
 
 /* ---- a block of results ---- */
 
-/* A block of results: `rows` x `columns` at y, `row` apart. */
+/* A block of results: `rows` x `columns` at y, `row` apart; where results are bf16, aside. */
 typedef struct block_result {
     float *y;
     int64_t row, rows, columns;
+    int64_t at; /* of the first one in its tensor */
     const float *bias; /* NULL: none */
     bool add;
 } block_result;
@@ -184,8 +194,19 @@ typedef struct rows_job {
     bool ends;
 } rows_job;
 
+/* Results that are bf16 come about in `aside`. */
+static block_result place_block(const result *y, int64_t at, int64_t rows, int64_t columns, const float *bias, float *aside)
+{
+    block_result to = {.y = y->data + at, .row = y->stride, .rows = rows, .columns = columns, .at = at, .bias = bias, .add = y->add};
+    if (!y->half) return to;
+    to.y = aside;
+    to.row = BF16_BLOCK;
+    for (int64_t r = 0; to.add && r < rows; r++) bf16_widen((const half *)(void *)y->data + at + r * y->stride, columns, aside + r * BF16_BLOCK);
+    return to;
+}
+
 /* Up to 32 rows of an item, from row u on, times one panel. */
-static block_result multiply_group(const rows_job *j, const half *a, int64_t item, int64_t u, int64_t rows, int64_t panel)
+static block_result multiply_group(const rows_job *j, const half *a, int64_t item, int64_t u, int64_t rows, int64_t panel, float *aside)
 {
     const result *y = j->y;
     const int64_t first = panel * BF16_BLOCK, left = j->N - first, columns = left < BF16_BLOCK ? left : BF16_BLOCK;
@@ -194,8 +215,7 @@ static block_result multiply_group(const rows_job *j, const half *a, int64_t ite
                             .b = {b, columns > BF16_TILE ? b + BF16_STEP : NULL},
                             .a_row = j->p.row, .b_pair = 2 * BF16_BLOCK, .outer = 1, .inner = j->p.depth / BF16_STEP,
                             .a_inner = BF16_STEP, .b_inner = BF16_STEP * BF16_BLOCK};
-    const block_result to = {.y = y->data + item * y->item_stride + u * y->stride + first, .row = y->stride, .rows = rows, .columns = columns,
-                             .bias = y->bias ? y->bias + first : NULL, .add = y->add};
+    const block_result to = place_block(y, y->begin + item * y->item_stride + u * y->stride + first, rows, columns, y->bias ? y->bias + first : NULL, aside);
     multiply_block(&j->kernel, &p, &to);
     return to;
 }
@@ -203,9 +223,13 @@ static block_result multiply_group(const rows_job *j, const half *a, int64_t ite
 /* What follows the product. */
 static void end_block(const rows_job *j, const block_result *b)
 {
-    float *row[BF16_BLOCK];
-    for (int64_t r = 0; r < b->rows; r++) row[r] = b->y + r * b->row;
-    finish(&j->y->end, j->y->data, row, b->rows, 0, b->columns);
+    const result *y = j->y;
+    for (int64_t r = 0; r < b->rows; r++) {
+        const int64_t at = b->at + r * y->stride;
+        float *row = b->y + r * b->row;
+        finish_row(&y->end, row, at, b->columns);
+        if (y->half) stretch_end(NN_BF16, y->data, at, b->columns, row);
+    }
 }
 
 static void rows_task(const rows_job *j, int64_t task, half *block)
@@ -214,11 +238,13 @@ static void rows_task(const rows_job *j, int64_t task, half *block)
     const piece group = piece_of(groups, j->p.blocks, at % j->p.blocks), panels = piece_of(ceil_div(j->N, BF16_BLOCK), shares, task % shares);
     const int64_t end = group.end * BF16_BLOCK < j->p.U ? group.end * BF16_BLOCK : j->p.U;
     round_rows(j->x, &j->p, item, (piece){group.begin * BF16_BLOCK, end}, block);
+    float aside[2][BF16_BLOCK * BF16_BLOCK] __attribute__((aligned(64)));
+    int64_t count = 0;
     block_result last = {0}; /* is ended one block later: the tiles' results are not there at once */
     for (int64_t n = panels.begin; n < panels.end; n++)
         for (int64_t g = group.begin; g < group.end; g++) {
             const int64_t u = g * BF16_BLOCK, rows = end - u < BF16_BLOCK ? end - u : BF16_BLOCK;
-            const block_result now = multiply_group(j, block + (g - group.begin) * BF16_BLOCK * j->p.row, item, u, rows, n);
+            const block_result now = multiply_group(j, block + (g - group.begin) * BF16_BLOCK * j->p.row, item, u, rows, n, aside[count++ % 2]);
             if (j->ends && last.y) end_block(j, &last);
             last = now;
         }
@@ -234,7 +260,7 @@ size_t gemm_rows_bf16_scratch(const matrix *x, int64_t N, int threads)
 void gemm_rows_bf16(const matrix *x, const weights *w, const result *y, int threads, float *scratch)
 {
     rows_job j = {.x = x, .y = y, .p = plan_rows(x, w->N, threads), .N = w->N, .kernel = bf16_kernel_for(nn_onednn_bf16()),
-                  .ends = y->end.other || y->end.activation || y->end.followed};
+                  .ends = y->half || y->end.other || y->end.activation || y->end.followed};
     const int64_t panels = ceil_div(w->N, BF16_BLOCK), tasks = j.p.items * j.p.blocks * j.p.shares;
     half *packed = (half *)(((uintptr_t)scratch + 63) / 64 * 64), *block = packed + panels * j.p.depth * BF16_BLOCK;
     j.panel_values = j.p.depth * BF16_BLOCK;

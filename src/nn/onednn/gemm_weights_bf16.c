@@ -82,22 +82,38 @@ size_t gemm_weights_bf16_scratch(const matrix *x, int64_t N, int threads)
 /* ---- both sides, rounded ---- */
 
 /* A step of dy, turned, to its place in [tile of n][item][step][16][32]. */
-static void turn_step(const weights_plan *p, const float *dy, int64_t dy_stride, int64_t item, int64_t step, half *left)
+static void turn_step(const weights_plan *p, const matrix *dy, int64_t item, int64_t step, half *left)
 {
-    const int64_t u = step * BF16_STEP;
-    const float *from = dy + (item * p->w.U + u) * dy_stride;
+    const int64_t u = step * BF16_STEP, from = (item * p->w.U + u) * dy->stride;
     half *to = left + (item * p->steps + step) * BF16_TILE * BF16_STEP;
-    for (int64_t t = 0; t < p->n_tiles; t++, to += p->items * p->steps * BF16_TILE * BF16_STEP)
-        bf16_turned(from + t * BF16_TILE, dy_stride, p->w.U - u, p->N - t * BF16_TILE, to);
+    for (int64_t t = 0; t < p->n_tiles; t++, to += p->items * p->steps * BF16_TILE * BF16_STEP) {
+        const int64_t at = from + t * BF16_TILE, depth = p->w.U - u, rows = p->N - t * BF16_TILE;
+        if (dy->half)
+            bf16_turned_halves((const half *)(const void *)dy->data + at, dy->stride, depth, rows, to);
+        else
+            bf16_turned(dy->data + at, dy->stride, depth, rows, to);
+    }
 }
 
-/* {even[i], odd[i]}, either of which may lie outside of the signal. */
-static void pair_values(const float *even, const float *odd, int64_t i, int64_t count, half *to)
+enum { OUTSIDE = -1 };
+
+/* Values from `at` on of x with zeros behind each, or with those from `second` on. */
+static void pairs_at(const matrix *x, int64_t at, int64_t second, int64_t count, half *to)
 {
-    if (even)
-        bf16_pairs(even + i, odd ? odd + i : NULL, NULL, count, to);
-    else if (odd) {
-        bf16_pairs(odd + i, NULL, NULL, count, to);
+    const half *halves = (const half *)(const void *)x->data;
+    if (x->half)
+        bf16_pairs_of_halves(halves + at, second == OUTSIDE ? NULL : halves + second, count, to);
+    else
+        bf16_pairs(x->data + at, second == OUTSIDE ? NULL : x->data + second, NULL, count, to);
+}
+
+/* Pairs of the values from `even` and from `odd` on, either of which may lie outside of the signal. */
+static void pair_values(const matrix *x, int64_t even, int64_t odd, int64_t count, half *to)
+{
+    if (even != OUTSIDE)
+        pairs_at(x, even, odd, count, to);
+    else if (odd != OUTSIDE) {
+        pairs_at(x, odd, OUTSIDE, count, to);
         for (int k = 0; k < BF16_STEP; k += 2) {
             to[k + 1] = to[k];
             to[k] = 0;
@@ -108,17 +124,16 @@ static void pair_values(const float *even, const float *odd, int64_t i, int64_t 
 }
 
 /* Pairs [begin, end) of an item of one copy, to their place in [tile of channels][item][pair][16][2]. `first`: when pair 0 begins. */
-static void pair_run(const weights_plan *p, const float *x, int64_t item, int64_t first, piece pairs, half *copy)
+static void pair_run(const weights_plan *p, const matrix *x, int64_t item, int64_t first, piece pairs, half *copy)
 {
     const window_rows *w = &p->w;
-    const int64_t apart = 2 * w->stride;
-    const float *from = x + item * w->T * w->x_stride;
+    const int64_t apart = 2 * w->stride, from = item * w->T * w->x_stride;
     half *to = copy + item * p->pairs * BF16_STEP;
     for (int64_t i = 0; i < w->I; i += BF16_TILE, to += p->items * p->pairs * BF16_STEP)
         for (int64_t j = pairs.begin; j < pairs.end; j++) {
             const int64_t even = first + apart * j, odd = even + w->stride;
-            pair_values(even >= 0 && even < w->T ? from + even * w->x_stride : NULL, odd >= 0 && odd < w->T ? from + odd * w->x_stride : NULL, i,
-                        w->I - i, to + j * BF16_STEP);
+            pair_values(x, even >= 0 && even < w->T ? from + even * w->x_stride + i : OUTSIDE,
+                        odd >= 0 && odd < w->T ? from + odd * w->x_stride + i : OUTSIDE, w->I - i, to + j * BF16_STEP);
         }
 }
 
@@ -132,13 +147,13 @@ static bool is_used(const window_rows *w, int64_t beginning)
     return false;
 }
 
-static void round_sides(const weights_plan *p, const float *x, const float *dy, int64_t dy_stride, half *left, half *copies, int threads)
+static void round_sides(const weights_plan *p, const matrix *x, const matrix *dy, half *left, half *copies, int threads)
 {
     const int64_t base = 2 * p->w.stride * p->low, runs = ceil_div(p->pairs, BF16_TILE);
 #pragma omp parallel num_threads(threads)
     {
 #pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p->items * p->steps; k++) turn_step(p, dy, dy_stride, k / p->steps, k % p->steps, left);
+        for (int64_t k = 0; k < p->items * p->steps; k++) turn_step(p, dy, k / p->steps, k % p->steps, left);
         for (int64_t b = 0; b < p->beginnings; b++) {
             const int64_t first = base + (p->beginnings == 1 ? -p->w.left - base : b);
             if (p->beginnings > 1 && !is_used(&p->w, b)) continue;
@@ -204,14 +219,14 @@ static void add_block(const weights_plan *p, int64_t two, int64_t column, const 
     }
 }
 
-void gemm_weights_bf16(const matrix *x, const float *dy, int64_t dy_stride, int64_t N, float *dw, int threads, float *scratch)
+void gemm_weights_bf16(const matrix *x, const matrix *dy, float *dw, int threads, float *scratch)
 {
-    const weights_plan p = plan_weights(x, N, threads);
+    const weights_plan p = plan_weights(x, dy->columns, threads);
     const bf16_kernel kernel = bf16_kernel_for(nn_onednn_bf16());
     const int64_t blocks = p.n_blocks * p.column_blocks;
     float *sums = (float *)(((uintptr_t)scratch + 63) / 64 * 64);
     half *left = (half *)(sums + p.parts * p.sums), *copies = left + p.left_values;
-    round_sides(&p, x->data, dy, dy_stride, left, copies, threads);
+    round_sides(&p, x, dy, left, copies, threads);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t task = 0; task < p.parts * blocks; task++) {
         const int64_t block = task % blocks;

@@ -4,7 +4,7 @@
  * channels at a time: float partial sums over at most BLOCK values, added up in double.
  */
 #include "base/world.h"
-#include "nn/onednn/fast.h"
+#include "nn/onednn/stretch.h"
 
 enum { CHANNELS = 64, BLOCK = 64 };
 
@@ -108,21 +108,40 @@ static const float *ending_of(const nn_call *c)
     return c->args->activation == NN_OP_RELU ? c->in[2].data : NULL;
 }
 
+/* Rows that are worked on together: all, or where some are bf16 a stretch. */
+static int64_t rows_at_once(const nn_call *c, piece rows)
+{
+    const bool halves = c->in[0].type == NN_BF16 || c->out.type == NN_BF16;
+    return halves ? STRETCH / nn_shape_last(c->out.shape) : rows.end - rows.begin;
+}
+
 typedef enum statistic { MEANS, SQUARES, GRADIENTS } statistic;
 
-/* Sums over the rows of one thread, of every channel; the gradients' two sums lie C apart. */
-static void sum_part(const nn_call *c, statistic what, piece rows, double *sum)
+/* Adds the sums over `count` rows, of every channel; the gradients' two sums lie C apart. */
+static void add_sums(const nn_call *c, statistic what, const float *x, const float *dy, int64_t count, double *sum)
 {
-    const int64_t C = nn_shape_last(c->out.shape), count = rows.end - rows.begin;
-    const float *x = (const float *)c->in[0].data + rows.begin * C, *mean = c->saved, *scale = mean + C;
-    memset(sum, 0, (size_t)(2 * C) * sizeof *sum);
+    const int64_t C = nn_shape_last(c->out.shape);
+    const float *mean = c->saved, *scale = mean + C;
     for (int64_t k = 0; k < C; k += CHANNELS) {
         const int64_t columns = C - k < CHANNELS ? C - k : CHANNELS;
         if (what == MEANS) column_sums(x + k, count, C, columns, sum + k);
         if (what == SQUARES) column_squares(x + k, count, C, columns, mean + k, sum + k);
         if (what == GRADIENTS)
-            column_gradients(x + k, (const float *)c->out.grad + rows.begin * C + k, count, C, columns, mean + k, scale + k, batch_vectors(c) + k,
-                             ending_of(c) ? ending_of(c) + k : NULL, sum + k, sum + C + k);
+            column_gradients(x + k, dy + k, count, C, columns, mean + k, scale + k, batch_vectors(c) + k, ending_of(c) ? ending_of(c) + k : NULL,
+                             sum + k, sum + C + k);
+    }
+}
+
+/* The sums over the rows of one thread. */
+static void sum_part(const nn_call *c, statistic what, piece rows, double *sum)
+{
+    const int64_t C = nn_shape_last(c->out.shape), step = rows_at_once(c, rows);
+    memset(sum, 0, (size_t)(2 * C) * sizeof *sum);
+    for (int64_t r = rows.begin; r < rows.end; r += step) {
+        const int64_t count = rows.end - r < step ? rows.end - r : step;
+        float x[STRETCH], dy[STRETCH];
+        add_sums(c, what, stretch_of(c->in[0].type, c->in[0].data, r * C, count * C, x),
+                 what == GRADIENTS ? stretch_of(c->out.type, c->out.grad, r * C, count * C, dy) : dy, count, sum);
     }
 }
 
@@ -180,15 +199,20 @@ static void batch_norm_forward(const nn_call *c)
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (int64_t part = 0; part < c->threads; part++) {
         const piece p = piece_of(R, c->threads, part);
-        normalise_rows((const float *)c->in[0].data + p.begin * C, (float *)c->out.data + p.begin * C, p.end - p.begin, C, mean, factor,
-                       c->in[2].data, ending_of(c) != NULL);
+        const int64_t step = rows_at_once(c, p);
+        for (int64_t r = p.begin; r < p.end; r += step) {
+            const int64_t few = p.end - r < step ? p.end - r : step, at = r * C, count = few * C;
+            float room[STRETCH], made[STRETCH], *y = stretch_for(c->out.type, c->out.data, at, count, false, made);
+            normalise_rows(stretch_of(c->in[0].type, c->in[0].data, at, count, room), y, few, C, mean, factor, c->in[2].data, ending_of(c) != NULL);
+            stretch_end(c->out.type, c->out.data, at, count, y);
+        }
     }
 }
 
 static void batch_norm_backward(const nn_call *c)
 {
     const int64_t C = nn_shape_last(c->out.shape), R = c->out.size / C;
-    const float *x = c->in[0].data, *dy = c->out.grad, *gamma = c->in[1].data, *mean = c->saved, *scale = mean + C;
+    const float *gamma = c->in[1].data, *mean = c->saved, *scale = mean + C;
     float *a = batch_vectors(c), *b = a + C, *d = b + C;
     for (int64_t k = 0; k < C; k++) a[k] = scale[k] * gamma[k];
     double *sum = sum_rows(c, GRADIENTS), *sum_n = sum + C;
@@ -206,9 +230,24 @@ static void batch_norm_backward(const nn_call *c)
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (int64_t part = 0; part < c->threads; part++) {
         const piece p = piece_of(R, c->threads, part);
-        gradient_rows(x + p.begin * C, dy + p.begin * C, (float *)c->in[0].grad + p.begin * C, c->in[0].add, p.end - p.begin, C, mean, a, b, d,
-                      ending_of(c));
+        const int64_t step = rows_at_once(c, p);
+        const nn_type type = c->in[0].type;
+        for (int64_t r = p.begin; r < p.end; r += step) {
+            const int64_t few = p.end - r < step ? p.end - r : step, at = r * C, count = few * C;
+            float values[STRETCH], gradients[STRETCH], made[STRETCH];
+            float *dx = stretch_for(type, c->in[0].grad, at, count, c->in[0].add, made);
+            gradient_rows(stretch_of(type, c->in[0].data, at, count, values), stretch_of(c->out.type, c->out.grad, at, count, gradients), dx,
+                          c->in[0].add, few, C, mean, a, b, d, ending_of(c));
+            stretch_end(type, c->in[0].grad, at, count, dx);
+        }
     }
+}
+
+/* A row must fit into a stretch. */
+static bool halves_serve(const nn_graph *g, const nn_node *n)
+{
+    (void)g;
+    return nn_shape_last(n->shape) <= STRETCH;
 }
 
 /* ---- layer norm: rows of C. saved: mean and r a row; work: sums of gamma's and beta's gradients a thread ---- */
@@ -450,7 +489,10 @@ void nn_onednn_normalise(nn_kernel kernel[NN_OPS])
 {
     kernel[NN_OP_BATCH_NORM] = (nn_kernel){.forward = batch_norm_forward,
                                            .backward = batch_norm_backward,
-                                           .flags = NN_FOLDS, .reads = 1 | 2,
+                                           .flags = NN_FOLDS,
+                                           .reads = 1 | 2,
+                                           .halves = 1 | NN_HALF_OUT,
+                                           .halves_serve = halves_serve,
                                            .writes = true,
                                            .saved = batch_norm_saved,
                                            .work = batch_norm_work};

@@ -2,9 +2,9 @@
 /* linear and matmul; formulas in reference/products.h. */
 #include "nn/onednn/fast.h"
 
-static matrix in_memory(const nn_call *c, const float *x, int64_t rows, int64_t columns)
+static matrix in_memory(const nn_call *c, nn_type type, const float *x, int64_t rows, int64_t columns)
 {
-    return (matrix){.data = x, .rows = rows, .columns = columns, .stride = columns, .bf16 = c->bf16};
+    return (matrix){.data = x, .rows = rows, .columns = columns, .stride = columns, .bf16 = c->bf16, .half = type == NN_BF16};
 }
 
 /* w [N][K] as the right side of y = x w^T, and of dx = dy w. */
@@ -21,7 +21,7 @@ static weights as_it_is(const float *w, int64_t N, int64_t K)
 static size_t linear_work(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
-    const matrix x = in_memory(c, NULL, R, K), dy = in_memory(c, NULL, R, N);
+    const matrix x = in_memory(c, c->in[0].type, NULL, R, K), dy = in_memory(c, c->out.type, NULL, R, N);
     size_t most = gemm_rows_scratch(&x, N, c->threads);
     if (c->training) {
         const size_t data = gemm_rows_scratch(&dy, K, c->threads), weight = gemm_weights_scratch(&x, N, c->threads);
@@ -34,11 +34,11 @@ static size_t linear_work(const nn_call *c)
 static void linear_forward(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
-    const matrix x = in_memory(c, c->in[0].data, R, K);
+    const matrix x = in_memory(c, c->in[0].type, c->in[0].data, R, K);
     const folded f = folded_of(c, N, c->work);
     weights w = transposed(c->in[1].data, N, K);
     w.factor = f.factor;
-    const result y = {.data = c->out.data, .per_item = R, .stride = N, .bias = f.bias, .end = f.end};
+    const result y = {.data = c->out.data, .half = c->out.type == NN_BF16, .per_item = R, .stride = N, .bias = f.bias, .end = f.end};
     gemm_rows(&x, &w, &y, c->threads, (float *)c->work + folded_floats(c, N));
 }
 
@@ -50,19 +50,19 @@ static void clear_unless_add(const nn_tensor *t)
 static void linear_backward(const nn_call *c)
 {
     const int64_t N = c->in[1].shape.n[0], K = c->in[1].shape.n[1], R = c->in[0].size / K;
-    const matrix x = in_memory(c, c->in[0].data, R, K), dy = in_memory(c, c->out.grad, R, N);
+    const matrix x = in_memory(c, c->in[0].type, c->in[0].data, R, K), dy = in_memory(c, c->out.type, c->out.grad, R, N);
     if (c->in[0].grad) {
         const weights w = as_it_is(c->in[1].data, N, K);
-        const result dx = {.data = c->in[0].grad, .per_item = R, .stride = K, .add = c->in[0].add};
+        const result dx = {.data = c->in[0].grad, .half = c->in[0].type == NN_BF16, .per_item = R, .stride = K, .add = c->in[0].add};
         gemm_rows(&dy, &w, &dx, c->threads, c->work);
     }
     if (c->in[1].grad) {
         clear_unless_add(&c->in[1]);
-        gemm_weights(&x, c->out.grad, N, N, c->in[1].grad, c->threads, c->work);
+        gemm_weights(&x, &dy, c->in[1].grad, c->threads, c->work);
     }
     if (c->in[2].grad) {
         clear_unless_add(&c->in[2]);
-        gemm_bias(c->out.grad, R, N, N, c->in[2].grad, c->threads);
+        gemm_bias(&dy, c->in[2].grad, c->threads);
     }
 }
 
@@ -127,6 +127,7 @@ static void matmul_backward(const nn_call *c)
 void nn_onednn_products(nn_kernel kernel[NN_OPS])
 {
     kernel[NN_OP_LINEAR] = (nn_kernel){
-        .forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .flags = NN_FOLDS, .writes = true, .work = linear_work};
+        .forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .flags = NN_FOLDS, .writes = true, .work = linear_work,
+        .halves = 1 | 1 << NN_FOLDED_OTHER | NN_HALF_OUT};
     kernel[NN_OP_MATMUL] = (nn_kernel){.forward = matmul_forward, .backward = matmul_backward, .reads = 1 | 2, .writes = true};
 }

@@ -179,6 +179,8 @@ VECTORS static inline __mmask16 first_lanes(int64_t count)
     return count >= 16 ? (__mmask16)0xFFFF : count <= 0 ? (__mmask16)0 : (__mmask16)((1u << count) - 1);
 }
 
+enum { AHEAD = 2048 }; /* bytes: what follows in memory is read next, and the processor's own fetching ends with each page */
+
 VECTORS void bf16_row(const float *from, int64_t n, half *to)
 {
     int64_t k = 0;
@@ -190,11 +192,31 @@ VECTORS void bf16_row(const float *from, int64_t n, half *to)
     }
 }
 
+VECTORS void bf16_widen(const half *from, int64_t n, float *to)
+{
+    int64_t k = 0;
+    for (; k + 32 <= n; k += 32) {
+        const __m512i both = _mm512_loadu_si512(from + k);
+        __builtin_prefetch((const char *)(from + k) + AHEAD);
+        _mm512_storeu_si512(to + k, _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(both)), 16));
+        _mm512_storeu_si512(to + k + 16, _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1)), 16));
+    }
+    for (; k < n; k += 16) {
+        const __mmask16 m = first_lanes(n - k);
+        const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, from + k));
+        _mm512_mask_storeu_ps(to + k, m, (__m512)_mm512_slli_epi32(wide, 16));
+    }
+}
+
 /* [low 16 | high 16] to pairs */
+VECTORS static inline __m512i join_pairs(__m256i low, __m256i high)
+{
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+}
+
 VECTORS static inline __m512i to_pairs(__m512 low, __m512 high)
 {
-    const __m256i l = (__m256i)_mm512_cvtneps_pbh(low), h = (__m256i)_mm512_cvtneps_pbh(high);
-    return _mm512_or_si512(_mm512_cvtepu16_epi32(l), _mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+    return join_pairs((__m256i)_mm512_cvtneps_pbh(low), (__m256i)_mm512_cvtneps_pbh(high));
 }
 
 VECTORS void bf16_pairs(const float *even, const float *odd, const float *factor, int64_t count, half *to)
@@ -207,6 +229,13 @@ VECTORS void bf16_pairs(const float *even, const float *odd, const float *factor
         high = _mm512_mul_ps(high, f);
     }
     _mm512_storeu_si512(to, to_pairs(low, high));
+}
+
+VECTORS void bf16_pairs_of_halves(const half *even, const half *odd, int64_t count, half *to)
+{
+    const __mmask16 m = first_lanes(count);
+    const __m256i low = _mm256_maskz_loadu_epi16(m, even), high = odd ? _mm256_maskz_loadu_epi16(m, odd) : _mm256_setzero_si256();
+    _mm512_storeu_si512(to, join_pairs(low, high));
 }
 
 /* Sixteen rows of sixteen pairs become columns. */
@@ -270,6 +299,19 @@ VECTORS void bf16_turned(const float *from, int64_t stride, int64_t depth, int64
         const __m512 even = 2 * p < depth ? _mm512_maskz_loadu_ps(m, from + 2 * p * stride) : _mm512_setzero_ps();
         const __m512 odd = 2 * p + 1 < depth ? _mm512_maskz_loadu_ps(m, from + (2 * p + 1) * stride) : _mm512_setzero_ps();
         r[p] = to_pairs(even, odd);
+    }
+    turn(r);
+    for (int64_t i = 0; i < 16; i++) _mm512_storeu_si512(to + i * BF16_STEP, r[i]);
+}
+
+VECTORS void bf16_turned_halves(const half *from, int64_t stride, int64_t depth, int64_t rows, half *to)
+{
+    const __mmask16 m = first_lanes(rows);
+    __m512i r[16];
+    for (int64_t p = 0; p < 16; p++) {
+        const __m256i even = 2 * p < depth ? _mm256_maskz_loadu_epi16(m, from + 2 * p * stride) : _mm256_setzero_si256();
+        const __m256i odd = 2 * p + 1 < depth ? _mm256_maskz_loadu_epi16(m, from + (2 * p + 1) * stride) : _mm256_setzero_si256();
+        r[p] = join_pairs(even, odd);
     }
     turn(r);
     for (int64_t i = 0; i < 16; i++) _mm512_storeu_si512(to + i * BF16_STEP, r[i]);
