@@ -16,7 +16,7 @@ cat >small.yaml <<'END'
 encoder: {width: 4, dropout: 0}
 input: {seconds: 2.5, rate: 100}
 objective: {queue: 12, regression: 0.5, projection: 8, projection_hidden: 16}
-train: {steps: 10, batch: 8, log_every: 1, validate_every: 5, validation_batches: 2, checkpoint_every: 2, threads: 1}
+train: {steps: 10, batch: 8, log_every: 1, validate_every: 5, validation_batches: 2, checkpoint_every: 2, threads: 1, precision: fp32}
 END
 if ! "$PHYSIOCLR" version | grep -q 'processes: MPI'; then
     expect 3 mpirun -n 2 "$PHYSIOCLR" pretrain data.h5 -o run -c small.yaml --set objective.name=simclr
@@ -33,7 +33,8 @@ together() {
     expect 0 mpirun -n "$processes" "$PHYSIOCLR" pretrain data.h5 -o "$run" -c small.yaml "$@"
 }
 
-# same_curve RUN RUN STEPS: all losses of training and validation agree to 1e-4, as do the terms of the loss
+# same_curve RUN RUN STEPS: all losses of training and validation agree to 1e-4 (in fp32: the parts of a batch are added in another order), as do
+# the terms of the loss, whose sum may come near 0
 same_curve() {
     for run in $1 $2; do
         grep -E '"event":"(train|validation)"' $run/metrics.jsonl | grep -o '"[a-z_]*":[^,}]*' | tr -d '"' |
@@ -43,7 +44,7 @@ same_curve() {
     paste -d: $1/curve $2/curve | awk -F: -v runs="$1 $2" '
         $1 != $3 || ($1 == "event" && $2 != $4) { print runs ": other lines: " $0; bad = 1 }
         $1 != "event" { d = $2 - $4; d = d < 0 ? -d : d; s = $2 < 0 ? -$2 : $2
-            if (d > 1e-4 * s + 1e-7) { print runs ": " $0; bad = 1 } }
+            if (d > 1e-4 * s + 5e-6) { print runs ": " $0; bad = 1 } }
         END { exit bad }' || fail "the losses differ"
 }
 
