@@ -150,11 +150,12 @@ static void avg_pool1d_backward(const nn_call *c)
     pool_backward(c, false);
 }
 
-/* A row must fit into a stretch. */
+/* A row must fit into a stretch, and an item's floats be few beside what bf16 saves. */
 static bool halves_serve(const nn_graph *g, const nn_node *n)
 {
-    (void)g;
-    return nn_shape_last(n->shape) <= STRETCH;
+    enum { MOST_VALUES = 1 << 22 };
+    const nn_shape x = g->node[n->in[0]].shape;
+    return x.n[2] <= STRETCH && x.n[1] * x.n[2] <= MOST_VALUES;
 }
 
 void nn_onednn_time(nn_kernel kernel[NN_OPS])
