@@ -6,6 +6,7 @@ static const cli_option OPTIONS[] = {
     {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "DIR", .required = true, .help = "study folder; run again to go on"},
     {.name = "tasks", .type = CLI_TEXT, .argument = "LIST", .help = "tasks of the dataset, comma-separated [the plan's]"},
     {.name = "split", .type = CLI_TEXT, .argument = "NAME", .help = "split of the dataset [the plan's]"},
+    {.name = "set", .letter = 's', .type = CLI_LIST, .argument = "KEY=VALUE", .help = "one setting of all entries, over the plan's; may be given several times"},
     {.name = "ablation", .type = CLI_FLAG, .help = "add the plan's first PhysioCLR entry without each of its terms"},
     {.name = NULL},
 };
@@ -30,7 +31,8 @@ static int run(cli_context *c)
 {
     pclr_error error = {0};
     pclr_callbacks callbacks = cli_callbacks(c);
-    pclr_study_options options = {cli_text(c, "tasks"), cli_text(c, "split"), cli_flag(c, "ablation")};
+    pclr_study_options options = {.tasks = cli_text(c, "tasks"), .split = cli_text(c, "split"), .ablation = cli_flag(c, "ablation")};
+    options.set = cli_list(c, "set", &options.settings);
     if (pclr_study(cli_argument(c, 0), cli_text(c, "config"), cli_text(c, "output"), &options, &callbacks, &error) != PCLR_OK)
         return cli_fail(c, &error);
     return print_file(c, cli_text(c, "output"), cli_json(c) ? "study.json" : "study.csv");
@@ -49,7 +51,8 @@ const cli_command cli_study_command = {
         "goes on, a plan that grew computes only what is new, and several processes may work in one folder. Writes study.json,\n"
         "study.csv and report.html.",
     .examples = "physioclr study archive.h5 -c configs/study.yaml -o studies/first\n"
-                "physioclr study icu.h5 -c configs/study.yaml --tasks sepsis --split default -o studies/sepsis",
+                "physioclr study icu.h5 -c configs/study.yaml --tasks sepsis --split default -o studies/sepsis\n"
+                "physioclr study icu.h5 -c configs/study.yaml --tasks sepsis --split default --set train.steps=1000 -o studies/longer",
     .options = OPTIONS,
     .run = run,
 };

@@ -484,6 +484,8 @@ typedef struct pclr_study_options {
     const char *tasks; /* comma-separated, in place of the plan's; NULL: the plan's */
     const char *split; /* in place of the plan's; NULL: the plan's */
     bool ablation;     /* adds PhysioCLR without each of its terms to the plan */
+    const char *const *set; /* [settings] of "KEY=VALUE" beside and before the plan's `set`, behind that of an entry */
+    size_t settings;
 } pclr_study_options;
 
 /* objectives x encoders x label fractions x seeds; resumable cell by cell; writes study.json, study.csv and report.html into `folder`.

@@ -177,6 +177,21 @@ static pclr_status read_arms(study_plan *plan, const char *path, bool with_ablat
     return PCLR_OK;
 }
 
+/* Adds "KEY=VALUE" to the plan's `set`. */
+static pclr_status set_key(json_t *root, const char *path, const char *setting, pclr_error *error)
+{
+    const char *equals = strchr(setting, '=');
+    if (!json_object_get(root, "set")) json_object_set_new(root, "set", json_object());
+    json_t *set = json_object_get(root, "set");
+    if (!equals || equals == setting) return error_set(error, PCLR_E_ARGUMENT, "setting \"%s\": expected KEY=VALUE", setting);
+    if (!json_is_object(set)) return error_set(error, PCLR_E_ARGUMENT, "%s: set: expected a mapping of keys such as train.steps", path);
+    char *key = NULL;
+    TRY(mem_strndup(&key, setting, (size_t)(equals - setting), error));
+    const int failed = json_object_set_new(set, key, json_string(equals + 1));
+    mem_free(key);
+    return failed ? error_set(error, PCLR_E_ARGUMENT, "setting \"%s\" is no UTF-8", setting) : PCLR_OK;
+}
+
 pclr_status study_plan_read(study_plan *plan, const char *path, const pclr_study_options *options, pclr_error *error)
 {
     const json_t *methods = NULL, *inputs = NULL;
@@ -195,6 +210,7 @@ pclr_status study_plan_read(study_plan *plan, const char *path, const pclr_study
     TRY(list_of(plan->root, path, "seeds", "1, 2, 3", &plan->seeds, error));
     plan->split = json_string_value(json_object_get(plan->root, "split"));
     plan->evaluate = json_string_value(json_object_get(plan->root, "evaluate"));
+    for (size_t k = 0; k < options->settings; k++) TRY(set_key(plan->root, path, options->set[k], error));
     plan->set = json_object_get(plan->root, "set");
     if (plan->evaluate && strcmp(plan->evaluate, "test") != 0 && strcmp(plan->evaluate, "validation") != 0)
         return error_set(error, PCLR_E_ARGUMENT, "%s: evaluate: found \"%s\", expected test or validation", path, plan->evaluate);

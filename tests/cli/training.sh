@@ -130,6 +130,15 @@ expect 0 "$PHYSIOCLR" study sim.h5 -c study.yaml -o study
 cmp out first || fail "another table"
 grep -q 'cell' err && fail "a finished cell was computed again"
 
+# settings of the command line go over the plan's, and those of an entry over both
+expect 0 "$PHYSIOCLR" study sim.h5 -c study.yaml -o set --set encoder.width=8 --set train.steps=1
+grep -q 'width: *"\{0,1\}8' set/cells/pretrain-*/config.yaml || fail "--set encoder.width: $(grep width set/cells/pretrain-*/config.yaml)"
+grep -q 'steps: *"\{0,1\}2' set/cells/pretrain-*/config.yaml || fail "--set train.steps: $(grep steps set/cells/pretrain-*/config.yaml)"
+expect 2 "$PHYSIOCLR" study sim.h5 -c study.yaml -o set --set train.steps
+has err 'KEY=VALUE'
+expect 2 "$PHYSIOCLR" study sim.h5 -c study.yaml -o set --set train.step=1
+has err 'train.step'
+
 # pretrained on another archive, then going on from that; every term of the loss left out once
 expect 0 "$PHYSIOCLR" simulate other --records 20 --seed 9
 expect 0 "$PHYSIOCLR" import other.h5 other
