@@ -129,7 +129,7 @@ pclr_status downstream_open(downstream *d, const char *dataset_path, double seco
     d->spec.classes = (int64_t)d->task.labels->classes;
     if (features) TRY(open_features(d, error));
     TRY(nn_backend_create(&d->backend, config_text(d->config, "train.backend"), (int)config_int(d->config, "train.threads"), error));
-    TRY(nn_backend_precision(d->backend, config_text(d->config, "train.precision"), error));
+    TRY(nn_backend_precision(d->backend, d->frozen ? "fp32" : config_text(d->config, "train.precision"), error));
     nn_backend_recompute(d->backend, config_bool(d->config, "train.recompute"));
     announce(d);
     return open_folder(d, error);

@@ -17,6 +17,7 @@ typedef struct downstream {
     const char *folder;
     const pclr_callbacks *callbacks;
     const char *method;      /* "probe", "finetune" */
+    bool frozen;             /* the encoder is only read: it computes in fp32, as in predict */
     const embeddings *known; /* records whose signal is not needed; NULL: none */
     pool pool;
     task task;
