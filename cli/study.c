@@ -6,7 +6,11 @@ static const cli_option OPTIONS[] = {
     {.name = "output", .letter = 'o', .type = CLI_TEXT, .argument = "DIR", .required = true, .help = "study folder; run again to go on"},
     {.name = "tasks", .type = CLI_TEXT, .argument = "LIST", .help = "tasks of the dataset, comma-separated [the plan's]"},
     {.name = "split", .type = CLI_TEXT, .argument = "NAME", .help = "split of the dataset [the plan's]"},
-    {.name = "set", .letter = 's', .type = CLI_LIST, .argument = "KEY=VALUE", .help = "one setting of all entries, over the plan's; may be given several times"},
+    {.name = "set",
+     .letter = 's',
+     .type = CLI_LIST,
+     .argument = "KEY=VALUE",
+     .help = "one setting of all entries, over the plan's; may be given several times"},
     {.name = "ablation", .type = CLI_FLAG, .help = "add the plan's first PhysioCLR entry without each of its terms"},
     {.name = NULL},
 };

@@ -14,7 +14,8 @@
 /* A product that is not yet the end of a chain: that would lose what joined it. */
 static bool folds(const nn_graph *g, const nn_node *n)
 {
-    return n->used && n->inputs < NN_FOLDED_INPUTS && (n->op == NN_OP_LINEAR || n->op == NN_OP_CONV1D) && (g->backend->kernel[n->op].flags & NN_FOLDS);
+    return n->used && n->inputs < NN_FOLDED_INPUTS && (n->op == NN_OP_LINEAR || n->op == NN_OP_CONV1D) &&
+           (g->backend->kernel[n->op].flags & NN_FOLDS);
 }
 
 /* The only node that reads x, through one input; NN_NONE where x is kept, or read otherwise. */

@@ -203,7 +203,8 @@ static void move_points(const learner *l, const batch *b, estimate *e)
     for (size_t p = 0; p < POINTS; p++) {
         point_inputs(&l->source, b, e, p, local);
         network_apply(&l->point[p], local, b->rows, shift, l->plain);
-        for (size_t r = 0; r < b->rows; r++) moved[r].point[p] = limited(e[r].point[p] + shift[r] * delineator_spread[p], -REACH, REACH_AFTER);
+        for (size_t r = 0; r < b->rows; r++)
+            moved[r].point[p] = limited(e[r].point[p] + shift[r] * delineator_spread[p], -REACH, REACH_AFTER);
     }
     memcpy(e, moved, b->rows * sizeof *e);
 }

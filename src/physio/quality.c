@@ -26,8 +26,8 @@ static float span_of(const float *x, size_t n)
     return high - low;
 }
 
-/* Largest and mean magnitude of the slopes between x[n], n > 1. Here and below in VECTOR_FLOATS interleaved parts, which the compiler can hold
- * in a register. */
+/* Largest and mean magnitude of the slopes between x[n], n > 1. Here and below in VECTOR_FLOATS interleaved parts, which the compiler can
+ * hold in a register. */
 VECTOR_CLONES static void slopes(const float *x, size_t n, double *largest, double *mean)
 {
     float part_largest[VECTOR_FLOATS] = {0}, part_sum[VECTOR_FLOATS] = {0};

@@ -202,8 +202,10 @@ done:
 pclr_status probe_run(const char *dataset_path, const pclr_downstream_options *options, const pclr_config *config, const char *run,
                       const pclr_callbacks *callbacks, embeddings *kept, pclr_train_summary *summary, pclr_error *error)
 {
-    probe p = {.d = {.options = options, .config = config, .folder = run, .callbacks = callbacks, .method = "probe", .frozen = true, .known = kept},
-               .kept = kept};
+    probe p = {
+        .d =
+            {.options = options, .config = config, .folder = run, .callbacks = callbacks, .method = "probe", .frozen = true, .known = kept},
+        .kept = kept};
     char choices[256];
     pclr_status status;
     snprintf(p.d.spec.pool, sizeof p.d.spec.pool, "%s", config_text(config, "probe.pool"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tensors between operations that are bf16 in memory: which ones are, and that results and gradients keep to the bounds of that rounding beside the
- * reference. Each network has a product before and behind what it tests, so that what lies between is bf16.
+ * Tensors between operations that are bf16 in memory: which ones are, and that results and gradients keep to the bounds of that rounding
+ * beside the reference. Each network has a product before and behind what it tests, so that what lies between is bf16.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -75,7 +75,8 @@ static nn_id norms_and_relu(nn_graph *g, nn_id x)
 static nn_id residual(nn_graph *g, nn_id x)
 {
     const nn_id a = nn_relu(g, conv(g, x, "a", MID, 3, 1, 1, true));
-    const nn_id branch = norm(g, conv(g, a, "b", MID, 5, 2, 1, false), "n"), other = conv(g, nn_avg_pool1d(g, a, 2, 2, 1), "c", MID, 1, 1, 1, true);
+    const nn_id branch = norm(g, conv(g, a, "b", MID, 5, 2, 1, false), "n"),
+                other = conv(g, nn_avg_pool1d(g, a, 2, 2, 1), "c", MID, 1, 1, 1, true);
     return linear(g, nn_relu(g, nn_add(g, branch, other)), "d", OUT);
 }
 
@@ -110,15 +111,11 @@ static const struct {
     const char *name;
     nn_id (*build)(nn_graph *g, nn_id x);
     int halves, folded_halves; /* in training; in inference */
-    double most;               /* of the distance of gradients: at the kinks of ReLU and between samples of a maximum rounding lets others through */
-} CASES[] = {{"products", products, 2, 2, 0.01},
-             {"strides", strides, 2, 2, 0.01},
-             {"norms", norms, 2, 1, 0.015},
-             {"norms and relu", norms_and_relu, 2, 1, 0.025},
-             {"residual", residual, 8, 4, 0.06},
-             {"pools", pools, 4, 4, 0.08},
-             {"gelus", gelus, 2, 1, 0.01},
-             {"gelu and sum", gelu_and_sum, 5, 3, 0.01},
+    double most; /* of the distance of gradients: at the kinks of ReLU and between samples of a maximum rounding lets others through */
+} CASES[] = {{"products", products, 2, 2, 0.01},  {"strides", strides, 2, 2, 0.01},
+             {"norms", norms, 2, 1, 0.015},       {"norms and relu", norms_and_relu, 2, 1, 0.025},
+             {"residual", residual, 8, 4, 0.06},  {"pools", pools, 4, 4, 0.08},
+             {"gelus", gelus, 2, 1, 0.01},        {"gelu and sum", gelu_and_sum, 5, 3, 0.01},
              {"not these", not_these, 0, 0, 0.01}};
 enum { CASE_COUNT = sizeof CASES / sizeof *CASES };
 
@@ -175,7 +172,8 @@ static void compare(const char *name, const char *what, const float *a, const fl
         apart += ((double)a[k] - (double)exact[k]) * ((double)a[k] - (double)exact[k]);
         length += (double)exact[k] * (double)exact[k];
     }
-    if (!(sqrt(apart) <= most * sqrt(length) + 1e-4)) fail_msg("%s: %s is apart by %.4f of its length %.3g", name, what, sqrt(apart / length), sqrt(length));
+    if (!(sqrt(apart) <= most * sqrt(length) + 1e-4))
+        fail_msg("%s: %s is apart by %.4f of its length %.3g", name, what, sqrt(apart / length), sqrt(length));
 }
 
 static void check(nn_mode mode)
@@ -187,9 +185,11 @@ static void check(nn_mode mode)
             if (!build(&a, k, mode, true, threads)) skip();
             build(&b, k, mode, false, 1);
             for (size_t n = 0; n < a.g->nodes; n++) halves += a.g->node[n].type == NN_BF16;
-            if (halves != (mode == NN_TRAIN ? CASES[k].halves : CASES[k].folded_halves)) fail_msg("%s: %d tensors are bf16", CASES[k].name, halves);
+            if (halves != (mode == NN_TRAIN ? CASES[k].halves : CASES[k].folded_halves))
+                fail_msg("%s: %d tensors are bf16", CASES[k].name, halves);
             compare(CASES[k].name, "the result", nn_data(a.g, a.y), nn_data(b.g, b.y), nn_shape_size(nn_shape_of(a.g, a.y)), 0.01);
-            if (mode == NN_TRAIN) compare(CASES[k].name, "the input's gradient", nn_grad(a.g, a.x), nn_grad(b.g, b.x), BATCH * TIME * IN, CASES[k].most);
+            if (mode == NN_TRAIN)
+                compare(CASES[k].name, "the input's gradient", nn_grad(a.g, a.x), nn_grad(b.g, b.x), BATCH * TIME * IN, CASES[k].most);
             for (size_t p = 0; p < nn_params_count(a.params); p++) {
                 const nn_parameter *own = nn_params_at(a.params, p), *exact = nn_params_at(b.params, p);
                 const int64_t size = nn_shape_size(own->shape);
@@ -229,6 +229,7 @@ static void test_same_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_training), cmocka_unit_test(test_inference), cmocka_unit_test(test_same_bytes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_training), cmocka_unit_test(test_inference),
+                                       cmocka_unit_test(test_same_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,8 +126,12 @@ static void matmul_backward(const nn_call *c)
 
 void nn_onednn_products(nn_kernel kernel[NN_OPS])
 {
-    kernel[NN_OP_LINEAR] = (nn_kernel){
-        .forward = linear_forward, .backward = linear_backward, .reads = 1 | 2, .flags = NN_FOLDS, .writes = true, .work = linear_work,
-        .halves = 1 | 1 << NN_FOLDED_OTHER | NN_HALF_OUT};
+    kernel[NN_OP_LINEAR] = (nn_kernel){.forward = linear_forward,
+                                       .backward = linear_backward,
+                                       .reads = 1 | 2,
+                                       .flags = NN_FOLDS,
+                                       .writes = true,
+                                       .work = linear_work,
+                                       .halves = 1 | 1 << NN_FOLDED_OTHER | NN_HALF_OUT};
     kernel[NN_OP_MATMUL] = (nn_kernel){.forward = matmul_forward, .backward = matmul_backward, .reads = 1 | 2, .writes = true};
 }
