@@ -484,7 +484,7 @@ typedef struct pclr_study_options {
     const char *tasks; /* comma-separated, in place of the plan's; NULL: the plan's */
     const char *split; /* in place of the plan's; NULL: the plan's */
     bool ablation;     /* adds PhysioCLR without each of its terms to the plan */
-    const char *const *set; /* [settings] of "KEY=VALUE" beside and before the plan's `set`, behind that of an entry */
+    const char *const *set; /* [settings] of "KEY=VALUE" over the plan's `set`; an entry's own goes over both */
     size_t settings;
 } pclr_study_options;
 

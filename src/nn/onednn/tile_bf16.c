@@ -270,6 +270,13 @@ VECTORS static inline void turn(__m512i r[16])
     }
 }
 
+/* Sixteen rows, turned, each `row` values after the one before. */
+VECTORS static inline void store_turned(__m512i r[16], half *to, int64_t row)
+{
+    turn(r);
+    for (int64_t i = 0; i < 16; i++) _mm512_storeu_si512(to + i * row, r[i]);
+}
+
 VECTORS void bf16_columns(const float *from, int64_t stride, const float *factor, int64_t depth, int64_t columns, half *to, int64_t to_pair)
 {
     const __mmask16 low = first_lanes(depth), high = first_lanes(depth - 16);
@@ -287,8 +294,7 @@ VECTORS void bf16_columns(const float *from, int64_t stride, const float *factor
         }
         r[c] = (__m512i)_mm512_cvtne2ps_pbh(h, l);
     }
-    turn(r);
-    for (int64_t p = 0; p < 16; p++) _mm512_storeu_si512(to + p * to_pair, r[p]);
+    store_turned(r, to, to_pair);
 }
 
 VECTORS void bf16_turned(const float *from, int64_t stride, int64_t depth, int64_t rows, half *to)
@@ -300,8 +306,7 @@ VECTORS void bf16_turned(const float *from, int64_t stride, int64_t depth, int64
         const __m512 odd = 2 * p + 1 < depth ? _mm512_maskz_loadu_ps(m, from + (2 * p + 1) * stride) : _mm512_setzero_ps();
         r[p] = to_pairs(even, odd);
     }
-    turn(r);
-    for (int64_t i = 0; i < 16; i++) _mm512_storeu_si512(to + i * BF16_STEP, r[i]);
+    store_turned(r, to, BF16_STEP);
 }
 
 VECTORS void bf16_turned_halves(const half *from, int64_t stride, int64_t depth, int64_t rows, half *to)
@@ -313,8 +318,7 @@ VECTORS void bf16_turned_halves(const half *from, int64_t stride, int64_t depth,
         const __m256i odd = 2 * p + 1 < depth ? _mm256_maskz_loadu_epi16(m, from + (2 * p + 1) * stride) : _mm256_setzero_si256();
         r[p] = join_pairs(even, odd);
     }
-    turn(r);
-    for (int64_t i = 0; i < 16; i++) _mm512_storeu_si512(to + i * BF16_STEP, r[i]);
+    store_turned(r, to, BF16_STEP);
 }
 
 #else

@@ -71,6 +71,12 @@ static size_t pool_work(const nn_call *c)
     return c->in[0].type == NN_BF16 ? (size_t)(c->threads * item) * sizeof(float) : 0;
 }
 
+/* A thread's part of it; NULL where nothing is widened. */
+static float *item_room(const nn_call *c, int64_t part)
+{
+    return c->in[0].type == NN_BF16 ? (float *)c->work + part * (c->in[0].size / c->in[0].shape.n[0]) : NULL;
+}
+
 /* Output rows [u.begin, u.end) of item b, whose samples are x. */
 static void pool_rows(const nn_call *c, const pool *p, bool largest, int64_t b, piece u, const float *x)
 {
@@ -94,7 +100,7 @@ static void pool_forward(const nn_call *c, bool largest)
         const piece mine = piece_of(items * parts, c->threads, part);
         for (int64_t k = mine.begin; k < mine.end; k++) {
             const int64_t b = k / parts, size = p.T * p.C;
-            const float *x = stretch_of(c->in[0].type, c->in[0].data, b * size, size, (float *)c->work + part * size);
+            const float *x = stretch_of(c->in[0].type, c->in[0].data, b * size, size, item_room(c, part));
             pool_rows(c, &p, largest, b, piece_of(p.U, parts, k % parts), x);
         }
     }
@@ -123,7 +129,7 @@ static void pool_backward(const nn_call *c, bool largest)
         const piece mine = piece_of(c->out.shape.n[0], c->threads, part);
         for (int64_t b = mine.begin; b < mine.end; b++) {
             const int64_t size = p.T * p.C;
-            float *dx = stretch_for(type, c->in[0].grad, b * size, size, c->in[0].add, (float *)c->work + part * size);
+            float *dx = stretch_for(type, c->in[0].grad, b * size, size, c->in[0].add, item_room(c, part));
             pool_item_back(c, &p, largest, b, dx);
             stretch_end(type, c->in[0].grad, b * size, size, dx);
         }
